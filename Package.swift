@@ -1,0 +1,73 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+    name: "Fathom",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Fathom", targets: ["Fathom"]),
+        .executable(name: "fathom", targets: ["FathomCLI"]),
+    ],
+    traits: [
+        .default(enabledTraits: ["OneDNN"]),
+        .trait(name: "OneDNN", description: "Large matrix products by the system's oneDNN library"),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.0.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
+    ],
+    targets: [
+        // C: the vector kernels, the thread team and the plan's inner loop.
+        .target(name: "CFathomKernels"),
+        .systemLibrary(
+            name: "COneDNN",
+            providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
+        // The built-in data sets, compiled in, so that a program needs no file beside it.
+        .target(name: "CFathomDatasets"),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+
+        // The house, bottom up: imports point downward only.
+        .target(name: "FathomGraph"),
+        .target(name: "FathomReference", dependencies: ["FathomGraph"]),
+        .target(
+            name: "FathomRuntime",
+            dependencies: [
+                "FathomGraph", "CFathomKernels",
+                .target(name: "COneDNN", condition: .when(platforms: [.linux], traits: ["OneDNN"])),
+            ]),
+        .target(name: "FathomNN", dependencies: ["FathomGraph", "FathomReference", "FathomRuntime"]),
+        .target(
+            name: "FathomData",
+            dependencies: ["CZlib", "CFathomDatasets", .product(name: "Crypto", package: "swift-crypto")]),
+        .target(
+            name: "FathomTraining",
+            dependencies: [
+                "FathomNN", "FathomData", "Yams",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        .target(
+            name: "Fathom",
+            dependencies: ["FathomGraph", "FathomRuntime", "FathomNN", "FathomData", "FathomTraining"]),
+        .executableTarget(
+            name: "FathomCLI",
+            dependencies: [
+                "Fathom", "FathomReference",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        .testTarget(name: "FathomGraphTests", dependencies: ["FathomGraph", "FathomReference"]),
+        .testTarget(
+            name: "FathomRuntimeTests",
+            dependencies: ["FathomGraph", "FathomReference", "FathomRuntime", "CFathomKernels"]),
+        .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference"]),
+        .testTarget(name: "FathomDataTests", dependencies: ["FathomData"]),
+        .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

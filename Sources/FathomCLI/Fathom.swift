@@ -1,0 +1,5 @@
+import ArgumentParser
+
+@main struct FathomCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "fathom", abstract: "Trains networks and says why they learn or do not.")
+}
