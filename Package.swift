@@ -61,11 +61,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
-        .testTarget(name: "FathomGraphTests", dependencies: ["FathomGraph", "FathomReference"]),
+        // The table of operations with their cases, which the graph's and the runtime's tests share; golden values.
+        .target(name: "FathomTestSupport", dependencies: ["FathomGraph", "FathomReference"], path: "Tests/Support"),
+        .testTarget(name: "FathomGraphTests", dependencies: ["FathomGraph", "FathomReference", "FathomTestSupport"]),
         .testTarget(
             name: "FathomRuntimeTests",
-            dependencies: ["FathomGraph", "FathomReference", "FathomRuntime", "CFathomKernels"]),
-        .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference"]),
+            dependencies: ["FathomGraph", "FathomReference", "FathomRuntime", "FathomNN", "CFathomKernels", "FathomTestSupport"]),
+        .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
         .testTarget(name: "FathomDataTests", dependencies: ["FathomData"]),
         .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
     ],

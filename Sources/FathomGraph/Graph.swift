@@ -1,0 +1,200 @@
+/// The position of a node in its graph.
+public struct NodeID: Hashable, Sendable, Comparable, CustomStringConvertible {
+    public let raw: Int32
+    @inlinable public init(_ index: Int) { raw = Int32(truncatingIfNeeded: index) }
+    @inlinable public var index: Int { Int(raw) }
+    public static func < (a: NodeID, b: NodeID) -> Bool { a.raw < b.raw }
+    public var description: String { "%\(raw)" }
+}
+
+/// What part of a training step a node belongs to.
+public enum Phase: UInt8, Hashable, Sendable, CaseIterable {
+    case forward, backward, update, probe
+}
+
+/// One operation with its operands, the type of its value and where it comes from.
+public struct Node: Hashable, Sendable {
+    public let op: Op
+    public let inputs: [NodeID]
+    public let type: TensorType
+    /// Index into `Graph.scopes`: the path of the layer this node belongs to.
+    public let scope: Int32
+    public let phase: Phase
+}
+
+/// A computation: an append-only array of nodes, operands always before their users.
+///
+/// Every transformation (differentiation, probes, fusion, export) takes a graph and returns a graph. Equal nodes of one
+/// layer are shared. The one symbolic extent is the batch size `B`.
+public struct Graph: Sendable {
+    public private(set) var nodes: [Node] = []
+    /// Layer paths; index 0 is the top level.
+    public private(set) var scopes: [String] = [""]
+    /// Named results of a step.
+    public var outputs: [(name: String, node: NodeID)] = []
+    /// New values of state entries, written when the step ends.
+    public var updates: [(path: String, node: NodeID)] = []
+
+    private var known: [Node: NodeID] = [:]
+    private var scopeIndex: [String: Int32] = ["": 0]
+    private var scope: Int32 = 0
+    /// The phase new nodes get.
+    public var phase = Phase.forward
+
+    public init() {}
+
+    public subscript(id: NodeID) -> Node { nodes[id.index] }
+
+    public func shape(of id: NodeID) -> Shape { nodes[id.index].type.shape }
+
+    /// The layer path of a node.
+    public func layer(of id: NodeID) -> String { scopes[Int(nodes[id.index].scope)] }
+
+    /// The layer path new nodes get.
+    public var currentLayer: String {
+        get { scopes[Int(scope)] }
+        set {
+            if let index = scopeIndex[newValue] {
+                scope = index
+            } else {
+                scope = Int32(truncatingIfNeeded: scopes.count)
+                scopes.append(newValue)
+                scopeIndex[newValue] = scope
+            }
+        }
+    }
+
+    /// Appends an operation, or returns the equal node that is there already.
+    ///
+    /// - Parameters:
+    ///   - type: The value's type for leaves, `broadcast`, `reshape` and the scatter operations, whose operands do not
+    ///     determine it; other operations infer theirs.
+    /// - Throws: ``GraphError`` when the operands do not fit.
+    @discardableResult
+    public mutating func add(_ op: Op, _ inputs: [NodeID] = [], type: TensorType? = nil) throws(GraphError) -> NodeID {
+        if let same = identity(op, inputs, type) { return same }
+        let operands = inputs.map { nodes[$0.index].type }
+        let inferred: TensorType
+        do {
+            inferred = try op.inferType(operands, requested: type)
+        } catch {
+            var located = error
+            located.op = op.name
+            located.operands = operands
+            located.layer = currentLayer
+            throw located
+        }
+        // The scalars of an update (a step size, a bias correction) belong to no layer: every parameter shares them.
+        let shared = phase == .update && inferred.shape.rank == 0
+        let node = Node(op: op, inputs: inputs, type: inferred, scope: shared ? 0 : scope, phase: phase)
+        if let id = known[node] { return id }
+        let id = NodeID(nodes.count)
+        nodes.append(node)
+        known[node] = id
+        return id
+    }
+
+    /// Operations that change nothing. Never `x * 0` or `x - x`: that would hide a NaN.
+    private func identity(_ op: Op, _ inputs: [NodeID], _ type: TensorType?) -> NodeID? {
+        guard let first = inputs.first else { return nil }
+        switch op {
+        case .broadcast, .reshape: return type?.shape == shape(of: first) ? first : nil
+        case .transpose(let axes): return axes == Array(0..<axes.count) && axes.count == shape(of: first).rank ? first : nil
+        case .binary(.mul) where inputs.count == 2 && shape(of: first) == shape(of: inputs[1]):
+            if self[inputs[1]].op == .constant(1) { return first }
+            return self[first].op == .constant(1) ? inputs[1] : nil
+        case .binary(.div) where inputs.count == 2 && shape(of: first) == shape(of: inputs[1]):
+            return self[inputs[1]].op == .constant(1) ? first : nil
+        case .sum(let axes), .max(let axes), .min(let axes): return axes.isEmpty ? first : nil
+        case .cast(let element): return self[first].type.element == element ? first : nil
+        default: return nil
+        }
+    }
+
+    /// Runs `body` with new nodes attributed to `layer` and `phase`.
+    public mutating func attributing<T, E>(
+        layer: String, phase: Phase? = nil, _ body: (inout Graph) throws(E) -> T
+    ) throws(E) -> T {
+        let (savedScope, savedPhase) = (scope, self.phase)
+        currentLayer = layer
+        if let phase { self.phase = phase }
+        defer { (scope, self.phase) = (savedScope, savedPhase) }
+        return try body(&self)
+    }
+}
+
+// Shorthands for passes and composite operations.
+extension Graph {
+    /// A constant of the given shape.
+    public mutating func constant(_ value: Double, _ shape: Shape = .scalar) throws(GraphError) -> NodeID {
+        try add(.constant(value), type: TensorType(.float32, shape))
+    }
+
+    /// A constant of the shape of `other`.
+    public mutating func constant(_ value: Double, like other: NodeID) throws(GraphError) -> NodeID {
+        try constant(value, shape(of: other))
+    }
+
+    public mutating func unary(_ f: Op.Unary, _ x: NodeID) throws(GraphError) -> NodeID { try add(.unary(f), [x]) }
+
+    /// A binary operation; the operands are broadcast to a common shape first.
+    public mutating func binary(_ f: Op.Binary, _ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID {
+        let (x, y) = try broadcastTogether(a, b, op: "\(f)")
+        return try add(.binary(f), [x, y])
+    }
+
+    public mutating func compare(_ f: Op.Comparison, _ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID {
+        let (x, y) = try broadcastTogether(a, b, op: "\(f)")
+        return try add(.compare(f), [x, y])
+    }
+
+    public mutating func mul(_ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID { try binary(.mul, a, b) }
+    public mutating func add(_ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID { try binary(.add, a, b) }
+    public mutating func sub(_ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID { try binary(.sub, a, b) }
+    public mutating func div(_ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID { try binary(.div, a, b) }
+    public mutating func mul(_ a: NodeID, _ b: Double) throws(GraphError) -> NodeID { try mul(a, constant(b, like: a)) }
+    public mutating func add(_ a: NodeID, _ b: Double) throws(GraphError) -> NodeID { try add(a, constant(b, like: a)) }
+
+    public mutating func select(_ condition: NodeID, _ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID {
+        try add(.select, [condition, a, b])
+    }
+
+    public mutating func broadcast(_ x: NodeID, to shape: Shape) throws(GraphError) -> NodeID {
+        try add(.broadcast, [x], type: TensorType(self[x].type.element, shape))
+    }
+
+    public mutating func reshape(_ x: NodeID, to shape: Shape) throws(GraphError) -> NodeID {
+        // A reshape of a reshape is one reshape.
+        var source = x
+        if case .reshape = self[x].op { source = self[x].inputs[0] }
+        return try add(.reshape, [source], type: TensorType(self[x].type.element, shape))
+    }
+
+    public mutating func sum(_ x: NodeID, axes: [Int], keeping: Bool = false) throws(GraphError) -> NodeID {
+        let total = try add(.sum(axes: axes), [x])
+        return keeping ? try reshape(total, to: shape(of: x).keeping(axes: axes)) : total
+    }
+
+    /// The mean over `axes`; the divisor is counted when the step runs.
+    public mutating func mean(_ x: NodeID, axes: [Int], keeping: Bool = false) throws(GraphError) -> NodeID {
+        let total = try sum(x, axes: axes, keeping: keeping)
+        return try div(total, add(.extent(axes: axes), [x]))
+    }
+
+    public mutating func matmul(
+        _ a: NodeID, _ b: NodeID, transposeA: Bool = false, transposeB: Bool = false
+    ) throws(GraphError) -> NodeID {
+        try add(.matmul(transposeA: transposeA, transposeB: transposeB), [a, b])
+    }
+
+    private mutating func broadcastTogether(
+        _ a: NodeID, _ b: NodeID, op: String
+    ) throws(GraphError) -> (NodeID, NodeID) {
+        guard let common = Shape.broadcasting(shape(of: a), shape(of: b)) else {
+            throw GraphError(
+                op: op, operands: [self[a].type, self[b].type], message: "shapes do not broadcast together",
+                hint: "extents must agree from the last axis on, or be 1", layer: currentLayer)
+        }
+        return (try broadcast(a, to: common), try broadcast(b, to: common))
+    }
+}

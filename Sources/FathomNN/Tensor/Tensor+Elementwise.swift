@@ -1,0 +1,102 @@
+import FathomGraph
+
+// Arithmetic with NumPy's broadcasting: extents agree from the last axis on, or are 1.
+extension Tensor {
+    public static func + (a: Tensor, b: Tensor) -> Tensor { binary(.add, a, b) }
+    public static func - (a: Tensor, b: Tensor) -> Tensor { binary(.sub, a, b) }
+    public static func * (a: Tensor, b: Tensor) -> Tensor { binary(.mul, a, b) }
+    public static func / (a: Tensor, b: Tensor) -> Tensor { binary(.div, a, b) }
+    public static func + (a: Tensor, b: Double) -> Tensor { a + a.scalar(b) }
+    public static func - (a: Tensor, b: Double) -> Tensor { a - a.scalar(b) }
+    public static func * (a: Tensor, b: Double) -> Tensor { a * a.scalar(b) }
+    public static func / (a: Tensor, b: Double) -> Tensor { a / a.scalar(b) }
+    public static func + (a: Double, b: Tensor) -> Tensor { b.scalar(a) + b }
+    public static func - (a: Double, b: Tensor) -> Tensor { b.scalar(a) - b }
+    public static func * (a: Double, b: Tensor) -> Tensor { b.scalar(a) * b }
+    public static func / (a: Double, b: Tensor) -> Tensor { b.scalar(a) / b }
+    public static prefix func - (a: Tensor) -> Tensor { a.unary(.neg) }
+
+    // Comparisons, element by element; the result is a `bool` tensor for ``replacing(with:where:)`` or a cast.
+    public static func .< (a: Tensor, b: Tensor) -> Tensor { compare(.less, a, b) }
+    public static func .<= (a: Tensor, b: Tensor) -> Tensor { compare(.lessOrEqual, a, b) }
+    public static func .> (a: Tensor, b: Tensor) -> Tensor { compare(.greater, a, b) }
+    public static func .>= (a: Tensor, b: Tensor) -> Tensor { compare(.greaterOrEqual, a, b) }
+    public static func .== (a: Tensor, b: Tensor) -> Tensor { compare(.equal, a, b) }
+    public static func .!= (a: Tensor, b: Tensor) -> Tensor { compare(.notEqual, a, b) }
+    public static func .< (a: Tensor, b: Double) -> Tensor { a .< a.scalar(b) }
+    public static func .<= (a: Tensor, b: Double) -> Tensor { a .<= a.scalar(b) }
+    public static func .> (a: Tensor, b: Double) -> Tensor { a .> a.scalar(b) }
+    public static func .>= (a: Tensor, b: Double) -> Tensor { a .>= a.scalar(b) }
+
+    private static func compare(_ f: Op.Comparison, _ a: Tensor, _ b: Tensor) -> Tensor {
+        record([a, b], op: "\(f)") { g, x throws(GraphError) in try g.compare(f, x[0], x[1]) }
+    }
+
+    /// This tensor where the condition is false, `other` where it holds; all three broadcast.
+    public func replacing(with other: Tensor, where condition: Tensor) -> Tensor { select(condition, other, self) }
+
+    /// The element type changed; to `int32` rounds toward zero, `bool` gives 1 or 0 as a float.
+    public func cast(to element: ElementType) -> Tensor {
+        Tensor.record([self]) { g, x throws(GraphError) in try g.add(.cast(element), [x[0]]) }
+    }
+
+    /// The same value as a constant: no gradient flows through it.
+    public func withoutGradient() -> Tensor {
+        Tensor.call(.withoutGradient, [self])
+    }
+}
+
+extension FusedOp {
+    /// The identity, but differentiation stops here.
+    static let withoutGradient = FusedOp("withoutGradient", gradient: { _, _, _, _ in [nil] }) { _, x in x[0] }
+}
+
+/// `a` where the condition holds, else `b`; all three broadcast.
+public func select(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
+    Tensor.record([condition, a, b], op: "select") { g, x throws(GraphError) in
+        guard let ab = Shape.broadcasting(g.shape(of: x[1]), g.shape(of: x[2])),
+            let common = Shape.broadcasting(g.shape(of: x[0]), ab)
+        else {
+            throw GraphError(op: "select", operands: x.map { g[$0].type }, message: "shapes do not broadcast together")
+        }
+        return try g.select(
+            g.broadcast(x[0], to: common), g.broadcast(x[1], to: common), g.broadcast(x[2], to: common))
+    }
+}
+
+// Functions of one tensor, element by element.
+public func exp(_ x: Tensor) -> Tensor { x.unary(.exp) }
+/// eˣ − 1, accurate near 0.
+public func expm1(_ x: Tensor) -> Tensor { x.unary(.expm1) }
+public func log(_ x: Tensor) -> Tensor { x.unary(.log) }
+/// ln(1 + x), accurate near 0.
+public func log1p(_ x: Tensor) -> Tensor { x.unary(.log1p) }
+public func tanh(_ x: Tensor) -> Tensor { x.unary(.tanh) }
+/// 1 / (1 + e⁻ˣ).
+public func sigmoid(_ x: Tensor) -> Tensor { x.unary(.sigmoid) }
+/// ln(1 + eˣ), stable for every x.
+public func softplus(_ x: Tensor) -> Tensor { x.unary(.softplus) }
+public func erf(_ x: Tensor) -> Tensor { x.unary(.erf) }
+public func sqrt(_ x: Tensor) -> Tensor { x.unary(.sqrt) }
+/// 1 / √x.
+public func rsqrt(_ x: Tensor) -> Tensor { x.unary(.rsqrt) }
+public func abs(_ x: Tensor) -> Tensor { x.unary(.abs) }
+public func sign(_ x: Tensor) -> Tensor { x.unary(.sign) }
+public func floor(_ x: Tensor) -> Tensor { x.unary(.floor) }
+public func ceil(_ x: Tensor) -> Tensor { x.unary(.ceil) }
+/// Half to even.
+public func round(_ x: Tensor) -> Tensor { x.unary(.round) }
+public func sin(_ x: Tensor) -> Tensor { x.unary(.sin) }
+public func cos(_ x: Tensor) -> Tensor { x.unary(.cos) }
+/// `max(x, 0)`; derivative 0 at 0.
+public func relu(_ x: Tensor) -> Tensor { max(x, 0) }
+public func pow(_ x: Tensor, _ y: Tensor) -> Tensor { Tensor.binary(.pow, x, y) }
+public func pow(_ x: Tensor, _ y: Double) -> Tensor { y == 2 ? x * x : pow(x, x.scalar(y)) }
+/// The larger, element by element; NaN propagates; at a tie the gradient goes to the second operand.
+public func max(_ x: Tensor, _ y: Tensor) -> Tensor { Tensor.binary(.max, x, y) }
+public func max(_ x: Tensor, _ y: Double) -> Tensor { max(x, x.scalar(y)) }
+/// The smaller, element by element; NaN propagates; at a tie the gradient goes to the second operand.
+public func min(_ x: Tensor, _ y: Tensor) -> Tensor { Tensor.binary(.min, x, y) }
+public func min(_ x: Tensor, _ y: Double) -> Tensor { min(x, x.scalar(y)) }
+/// `x` kept within `low…high`.
+public func clamp(_ x: Tensor, _ low: Double, _ high: Double) -> Tensor { min(max(x, low), high) }

@@ -1,0 +1,102 @@
+import FathomGraph
+
+// Reductions over all axes (no argument) or some; `keepingAxes` leaves them with extent 1.
+extension Tensor {
+    private func reduced(
+        _ name: String, _ axes: [Int]?, _ keeping: Bool, _ op: @escaping ([Int]) -> Op
+    ) -> Tensor {
+        var resolved: [Int] = []
+        for axis in axes ?? Array(0..<rank) {
+            guard let a = resolve(axis, op: name) else { return poison }
+            resolved.append(a)
+        }
+        return Tensor.record([self], op: name) { g, x throws(GraphError) in
+            let y = try g.add(op(resolved), [x[0]])
+            return keeping ? try g.reshape(y, to: g.shape(of: x[0]).keeping(axes: resolved)) : y
+        }
+    }
+
+    public func sum(alongAxes axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
+        reduced("sum", axes, keepingAxes) { .sum(axes: $0) }
+    }
+
+    /// The largest element; ties share the gradient equally; NaN propagates.
+    public func max(alongAxes axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
+        reduced("max", axes, keepingAxes) { .max(axes: $0) }
+    }
+
+    /// The smallest element; ties share the gradient equally; NaN propagates.
+    public func min(alongAxes axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
+        reduced("min", axes, keepingAxes) { .min(axes: $0) }
+    }
+
+    /// The mean; the divisor is counted when the step runs, so a smaller last batch is right.
+    public func mean(alongAxes axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
+        let total = sum(alongAxes: axes, keepingAxes: keepingAxes)
+        return total / elementCount(alongAxes: axes)
+    }
+
+    /// The variance about the mean, in two passes.
+    ///
+    /// - Parameter unbiased: divide by n − 1 instead of n.
+    public func variance(alongAxes axes: [Int]? = nil, unbiased: Bool = false, keepingAxes: Bool = false) -> Tensor {
+        let centred = self - mean(alongAxes: axes, keepingAxes: true)
+        let total = (centred * centred).sum(alongAxes: axes, keepingAxes: keepingAxes)
+        let count = elementCount(alongAxes: axes)
+        return total / (unbiased ? count - 1 : count)
+    }
+
+    /// How many elements the axes hold, as a float scalar counted when the step runs.
+    public func elementCount(alongAxes axes: [Int]? = nil) -> Tensor {
+        reduced("extent", axes, false) { .extent(axes: $0) }
+    }
+
+    /// The `int32` index of the first largest element along an axis.
+    public func argMax(axis: Int = -1) -> Tensor {
+        guard let a = resolve(axis, op: "argMax") else { return poison }
+        return Tensor.record([self]) { g, x throws(GraphError) in try g.add(.argMax(axis: a), [x[0]]) }
+    }
+
+    /// ln Σ eˣ along an axis, shifted by the maximum so that nothing overflows.
+    public func logSumExp(axis: Int = -1, keepingAxes: Bool = false) -> Tensor {
+        // Shifting by a constant changes neither value nor gradient.
+        let top = max(alongAxes: [axis], keepingAxes: true).withoutGradient()
+        let result = log(exp(self - top).sum(alongAxes: [axis], keepingAxes: true)) + top
+        return keepingAxes || rank == 0 ? result : result.max(alongAxes: [axis])
+    }
+}
+
+/// The matrix product of the last two axes; leading axes broadcast. A vector operand is treated as in NumPy.
+public func matmul(_ a: Tensor, _ b: Tensor, transposeA: Bool = false, transposeB: Bool = false) -> Tensor {
+    Tensor.record([a, b], op: "matmul") { g, x throws(GraphError) in
+        var (l, r) = (x[0], x[1])
+        let (lVector, rVector) = (g.shape(of: l).rank == 1, g.shape(of: r).rank == 1)
+        if lVector { l = try g.reshape(l, to: Shape([1] + g.shape(of: l).dims)) }
+        if rVector { r = try g.reshape(r, to: Shape(g.shape(of: r).dims + [1])) }
+        let (ls, rs) = (g.shape(of: l), g.shape(of: r))
+        guard ls.rank >= 2, rs.rank >= 2,
+            let lead = Shape.broadcasting(Shape(Array(ls.dims.dropLast(2))), Shape(Array(rs.dims.dropLast(2))))
+        else {
+            throw GraphError(op: "matmul", operands: x.map { g[$0].type }, message: "leading axes do not broadcast together")
+        }
+        l = try g.broadcast(l, to: Shape(lead.dims + ls.dims.suffix(2)))
+        r = try g.broadcast(r, to: Shape(lead.dims + rs.dims.suffix(2)))
+        let product = try g.matmul(l, r, transposeA: transposeA && !lVector, transposeB: transposeB && !rVector)
+        var dims = g.shape(of: product).dims
+        if rVector { dims.removeLast() }
+        if lVector { dims.remove(at: dims.count - (rVector ? 1 : 2)) }
+        return try g.reshape(product, to: Shape(dims))
+    }
+}
+
+/// eˣ normalised to sum 1 along an axis.
+public func softmax(_ x: Tensor, axis: Int = -1) -> Tensor {
+    let e = exp(x - x.max(alongAxes: [axis], keepingAxes: true).withoutGradient())
+    return e / e.sum(alongAxes: [axis], keepingAxes: true)
+}
+
+/// ln softmax, stable at extreme inputs.
+public func logSoftmax(_ x: Tensor, axis: Int = -1) -> Tensor {
+    let shifted = x - x.max(alongAxes: [axis], keepingAxes: true).withoutGradient()
+    return shifted - log(exp(shifted).sum(alongAxes: [axis], keepingAxes: true))
+}
