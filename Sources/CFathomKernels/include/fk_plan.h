@@ -1,0 +1,133 @@
+// The plan: a flat array of instructions that a team of threads runs together, and the team.
+//
+// Every thread runs the same instructions in the same order on its own share of the units (rows, columns or chunks) of
+// each. Kernels give an element the same bits whatever share it falls into, so results do not depend on the number of
+// threads. A barrier stands only before instructions that read what another thread wrote.
+#ifndef FK_PLAN_H
+#define FK_PLAN_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "fk_gemm.h"
+
+// ---- Elementwise regions: a short program over tiles that stay in cache -------------------------------------------
+
+// What an element of a register belongs to, in a domain of rows × columns.
+enum { FK_FULL = 0, FK_PER_ROW = 1, FK_PER_COL = 2, FK_SCALAR = 3 };
+
+enum fk_opcode {
+    // unary, in the order of Op.Unary
+    FK_NEG, FK_EXP, FK_EXPM1, FK_LOG, FK_LOG1P, FK_TANH, FK_SIGMOID, FK_SOFTPLUS, FK_ERF, FK_SQRT, FK_RSQRT, FK_ABS,
+    FK_SIGN, FK_FLOOR, FK_CEIL, FK_ROUND, FK_SIN, FK_COS, FK_UNIFORM,
+    // binary, in the order of Op.Binary
+    FK_ADD, FK_SUB, FK_MUL, FK_DIV, FK_POW, FK_MAX, FK_MIN,
+    // comparisons of floats, then of integers, in the order of Op.Comparison
+    FK_LT, FK_LE, FK_GT, FK_GE, FK_EQ, FK_NE,
+    FK_LT_I, FK_LE_I, FK_GT_I, FK_GE_I, FK_EQ_I, FK_NE_I,
+    FK_SELECT,
+    FK_INT_TO_FLOAT, FK_FLOAT_TO_INT, FK_FLOAT_TO_BOOL, FK_INT_TO_BOOL, FK_COPY,
+    FK_CONST,            // imm in every element
+    FK_IOTA,             // (linear index / extra) % extra2 as an integer
+    FK_RANDOM,           // random bits of stream extra
+    // three operands, each step rounded: what two instructions would give, in one pass
+    FK_MUL_ADD, FK_MUL_SUB, FK_SUB_MUL, FK_MUL_MUL,
+    FK_ADD_MAX0, FK_MUL_RELU_MASK,
+    // reductions along the columns (full → per row) or the rows (full → per column)
+    FK_SUM_COLS, FK_MAX_COLS, FK_MIN_COLS, FK_SUM_ROWS, FK_MAX_ROWS, FK_MIN_ROWS,
+    FK_OPCODES
+};
+
+typedef struct {
+    uint16_t opcode, kind;      // kind: of the destination
+    int16_t dst, a, b, c;       // registers
+    float imm;
+    uint32_t extra, extra2;
+} fk_op;
+
+typedef struct {
+    uint8_t kind;               // FK_FULL …
+    uint8_t memory;             // 0: scratch; 1: read from memory; 2: written to memory
+    uint8_t deferred;           // written to scratch first, stored when the tile is done
+    int16_t slot;               // scratch slot among those of its kind
+    float *base;
+    int64_t ld;                 // elements from row to row (full)
+} fk_reg;
+
+typedef struct {
+    int64_t rows, cols;         // the domain
+    int64_t tile_rows, tile_cols;
+    int32_t op_count, reg_count;
+    int32_t slots[4];           // scratch slots of each kind
+    const fk_op *ops;
+    const fk_reg *regs;
+    const int32_t *seed, *step; // of FK_RANDOM
+} fk_region;
+
+// ---- Other instructions --------------------------------------------------------------------------------------------
+
+#define FK_MAX_RANK 8
+typedef struct {                // dst[i·ds] = src[i·ss] over an index space; strides in elements
+    int32_t rank;
+    int64_t extent[FK_MAX_RANK], dst_stride[FK_MAX_RANK], src_stride[FK_MAX_RANK];
+    float *dst;
+    const float *src;           // NULL: fill with `value`
+    float value;
+} fk_ndcopy;
+
+typedef struct {                // shared form of the indexed and scanning operations, over [outer, extent, inner]
+    int64_t outer, extent, inner;   // of data (gather) or result (scatter)
+    int64_t taken;                  // indices (gather, scatter) along the axis
+    float *dst;
+    const float *src;
+    const int32_t *indices;
+    int32_t mode;               // reduction: 0 sum, 1 max, 2 min; scans: 1 reverse; sort: 1 descending
+    int32_t along;              // one index per element rather than per slice
+    int32_t clear;              // scatter: set the result to zero first
+} fk_indexed;
+
+typedef struct {
+    int64_t rows, classes;
+    const float *logits;
+    const int32_t *labels;
+    const float *g;             // gradient: per row; g_stride 0 for one number for all
+    int64_t g_stride;
+    float *out;                 // forward: per row; gradient: rows × classes
+} fk_xent;
+
+enum fk_kind {
+    FK_I_GEMM, FK_I_REGION, FK_I_NDCOPY, FK_I_GATHER, FK_I_SCATTER, FK_I_REDUCE, FK_I_CUMSUM, FK_I_ARGMAX, FK_I_ARGSORT,
+    FK_I_XENT, FK_I_XENT_GRAD, FK_I_BATCH_GEMM
+};
+// How an instruction's units are cut: rows or columns of the result, anything else counted in `units`, or one thread.
+enum fk_cut { FK_CUT_ROWS, FK_CUT_COLS, FK_CUT_UNITS, FK_CUT_NONE };
+
+typedef struct {
+    uint8_t kind, cut, barrier; // barrier: wait for the team before this instruction
+    int64_t extent;             // rows, columns or units to share out
+    int64_t granule;            // shares are multiples of it
+    union {
+        fk_gemm_args gemm;
+        fk_region region;
+        fk_ndcopy copy;
+        fk_indexed indexed;
+        fk_xent xent;
+    } u;
+    int64_t batches, stride_a, stride_b, stride_c;   // FK_I_BATCH_GEMM
+} fk_instr;
+
+// ---- The team ------------------------------------------------------------------------------------------------------
+
+typedef struct fk_team fk_team;
+/// A team of `threads` including the caller; NULL when threads cannot be made.
+fk_team *fk_team_create(int threads);
+void fk_team_destroy(fk_team *);
+/// Runs the instructions on the first `threads` members; returns when all have finished.
+/// scratch: `threads` pointers to 64-byte aligned memory. nanoseconds: NULL, or per instruction, added by thread 0.
+void fk_team_run(fk_team *, int threads, const fk_instr *, int64_t count, void *const *scratch, uint64_t *nanoseconds);
+
+size_t fk_instr_scratch(const fk_instr *);      // bytes one thread may need
+int64_t fk_lanes(void);
+uint64_t fk_now(void);                          // monotonic nanoseconds
+/// Allocations made by the runtime's own kernels and team since the process began, for the test that a step makes none.
+uint64_t fk_allocations(void);
+#endif
