@@ -136,6 +136,8 @@ typedef struct {
 } shape;
 
 static const shape shapes[] = {
+    {"one tile", 14, 32, 256, 1, 0, 0, 0, 0},
+    {"one tile of rows", 14, 32, 256, 0, 0, 0, 0, 0},
     {"T1 forward 64>32", 32, 32, 64, 0, 0, 0, 0, 0},
     {"T1 forward 32>10", 32, 10, 32, 0, 0, 0, 0, 0},
     {"T1 dW 32>10", 32, 10, 32, 1, 0, 0, 0, 0},
