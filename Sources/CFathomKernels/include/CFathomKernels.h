@@ -1,4 +1,5 @@
 #ifndef CFATHOM_KERNELS_H
 #define CFATHOM_KERNELS_H
 #include "fk_gemm.h"
+#include "fk_vmath.h"
 #endif

@@ -1,5 +1,47 @@
 #ifndef FK_GEMM_H
 #define FK_GEMM_H
+
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+// Single-precision matrix products, one thread per call.
+//
+//     C[m, n] = act(op(A)[m, k] · op(B)[k, n] + bias[n])        or, accumulating,        C = act(C + bias + op(A) · op(B))
+//
+// All matrices are row-major with a leading dimension at least their stored width. Every element of C is one chain:
+//
+//     acc = 0, bias, C or C + bias (in this order of preference);  acc = fma(a[i, p], b[p, j], acc) for p = 0, 1, … k − 1
+//
+// (a product and a sum with two roundings where the processor has no fused multiply-add). An element's bits therefore
+// depend on its row of A, its column of B, its start and the instruction set alone: never on how a caller cuts m and n
+// among calls and threads. C must overlap neither A nor B nor the bias.
+typedef struct {
+    int64_t m, n, k;
+    const float *a;     // op(A) is m × k
+    int64_t lda;
+    bool ta;            // A is stored [k, m]: element (i, p) is a[p * lda + i]
+    const float *b;     // op(B) is k × n
+    int64_t ldb;
+    bool tb;            // B is stored [n, k]: element (p, j) is b[j * ldb + p]
+    float *c;           // m × n
+    int64_t ldc;
+    const float *bias;  // a row vector of n, or NULL
+    bool accumulate;    // start from what C holds
+    int activation;     // applied to the finished element: 0 none, 1 ReLU (max(x, 0); NaN stays NaN)
+} fk_gemm_args;
+
+// The bytes `fk_gemm` needs in `scratch` for these sizes (0 for many small products). Pointers are not read.
+size_t fk_gemm_scratch(const fk_gemm_args *args);
+
+// The product. `scratch` holds `fk_gemm_scratch` bytes, is aligned to 64, and is used by this call alone.
+void fk_gemm(const fk_gemm_args *args, void *scratch);
+
+// The instruction set in use: 0 baseline (SSE2 or NEON), 1 AVX2 with FMA, 2 AVX-512.
+int fk_isa(void);
+
+// For tests and benchmarks: use another instruction set from now on. Returns false, and changes nothing, where this
+// processor does not have it; a negative value returns to the best one. Not to be called while kernels run.
+bool fk_force_isa(int isa);
+
 #endif

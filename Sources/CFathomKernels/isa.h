@@ -1,0 +1,17 @@
+// What the instruction-set files offer to the dispatchers (see gemm.c).
+#ifndef FK_ISA_H
+#define FK_ISA_H
+
+#include "include/fk_gemm.h"
+
+#define FK_DECLARE_ISA(isa)                                    \
+    size_t fk_gemm_scratch_##isa(const fk_gemm_args *args);    \
+    void fk_gemm_run_##isa(const fk_gemm_args *args, void *scratch);
+
+FK_DECLARE_ISA(base)
+#if defined(__x86_64__)
+FK_DECLARE_ISA(avx2)
+FK_DECLARE_ISA(avx512)
+#endif
+
+#endif

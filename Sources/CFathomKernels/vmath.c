@@ -1,0 +1,50 @@
+#include "include/fk_vmath.h"
+
+#define FK_DECLARE(isa) \
+    void fk_vmath_apply_##isa(int function, const float *x, const float *y, float *out, int64_t n); \
+    void fk_vmath_random_##isa(int32_t *out, uint64_t first, int64_t n, uint32_t seed_lo, uint32_t seed_hi, \
+                               uint32_t step, uint32_t stream);
+FK_DECLARE(base)
+#if defined(__x86_64__)
+FK_DECLARE(avx2)
+FK_DECLARE(avx512)
+#endif
+
+static bool available(int isa) {
+    switch (isa) {
+    case FK_VMATH_BASE: return true;
+#if defined(__x86_64__)
+    case FK_VMATH_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case FK_VMATH_AVX512:
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("fma");
+#endif
+    default: return false;
+    }
+}
+
+bool fk_vmath_apply(int isa, int function, const float *x, const float *y, float *out, int64_t n) {
+    if (!available(isa)) return false;
+    switch (isa) {
+#if defined(__x86_64__)
+    case FK_VMATH_AVX2: fk_vmath_apply_avx2(function, x, y, out, n); break;
+    case FK_VMATH_AVX512: fk_vmath_apply_avx512(function, x, y, out, n); break;
+#endif
+    default: fk_vmath_apply_base(function, x, y, out, n);
+    }
+    return true;
+}
+
+bool fk_vmath_random_bits(int isa, int32_t *out, uint64_t first, int64_t n, uint32_t seed_lo, uint32_t seed_hi,
+                          uint32_t step, uint32_t stream) {
+    if (!available(isa)) return false;
+    switch (isa) {
+#if defined(__x86_64__)
+    case FK_VMATH_AVX2: fk_vmath_random_avx2(out, first, n, seed_lo, seed_hi, step, stream); break;
+    case FK_VMATH_AVX512: fk_vmath_random_avx512(out, first, n, seed_lo, seed_hi, step, stream); break;
+#endif
+    default: fk_vmath_random_base(out, first, n, seed_lo, seed_hi, step, stream);
+    }
+    return true;
+}
