@@ -19,8 +19,8 @@ public struct Limits: Hashable, Sendable {
     public var columns = 1_000_000
     /// The longest field of a CSV file, in bytes.
     public var fieldBytes = 1 << 20
-    /// The most distinct values of one categorical column or of the class labels.
-    public var categories = 10_000
+    /// The most distinct values of all categorical columns of a CSV file together.
+    public var categories = 100_000
     /// The most entries of an archive.
     public var entries = 10_000
 
