@@ -82,7 +82,8 @@ private struct CSVTable {
         markers = Set(options.missingMarkers.map { Array($0.utf8) })
         longestMarker = markers.map(\.count).max() ?? -1
         guard options.delimiter.isASCII, !"\"\r\n\0".unicodeScalars.contains(options.delimiter) else {
-            throw FormatError(file: file, rule: "the delimiter must be one ASCII character other than quote and line end")
+            throw FormatError(
+                file: file, rule: "the delimiter must be one ASCII character other than quote and line end")
         }
         var scanner = try CSVScanner(
             bytes, file: file, delimiter: UInt8(ascii: options.delimiter), fieldLimit: limits.fieldBytes)

@@ -126,7 +126,8 @@ public enum DatasetCatalog {
         do throws(FormatError) { return try read() } catch { throw .format(error) }
     }
 
-    private static func images(_ entry: Entry, _ options: Options, classNames: [String]) throws(DataError) -> DataSplit {
+    private static func images(_ entry: Entry, _ options: Options, classNames: [String]) throws(DataError) -> DataSplit
+    {
         func part(_ prefix: String) throws(DataError) -> Dataset {
             let image = prefix + "-images-idx3-ubyte"
             let imagePath = try locate([image + ".gz", image], of: entry, options)
@@ -309,7 +310,8 @@ public enum DatasetCatalog {
         computed("white-noise", "Noise that says nothing about its classes", rowShape: [20], classes: 2, rows: 1000) {
             (count, seed) throws(DataError) in try SyntheticSets.noise(count: count, seed: seed)
         },
-        computed("shifted-noise", "Noise around 5: inputs that are not centred", rowShape: [20], classes: 2, rows: 1000) {
+        computed("shifted-noise", "Noise around 5: inputs that are not centred", rowShape: [20], classes: 2, rows: 1000)
+        {
             (count, seed) throws(DataError) in try SyntheticSets.noise(count: count, mean: 5, seed: seed)
         },
     ]

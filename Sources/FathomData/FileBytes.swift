@@ -11,7 +11,9 @@ package enum FileBytes {
         guard descriptor >= 0 else { throw FormatError(file: path, rule: "cannot be opened: \(lastError())") }
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw FormatError(file: path, rule: "cannot be read: \(lastError())") }
+        guard fstat(descriptor, &status) == 0 else {
+            throw FormatError(file: path, rule: "cannot be read: \(lastError())")
+        }
         guard status.st_mode & S_IFMT == S_IFREG else { throw FormatError(file: path, rule: "is not a regular file") }
         let size = Int(status.st_size)
         guard size <= limits.fileBytes else {

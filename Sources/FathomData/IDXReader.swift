@@ -37,7 +37,8 @@ public enum IDXReader {
         let (header, body) = try unpackChecked(bytes, file: file, limits: limits)
         guard header.kind == .uint8, header.shape.count == 1 else {
             throw FormatError(
-                file: file, at: .offset(2), rule: "labels must be one dimension of bytes, these have shape \(header.shape)",
+                file: file, at: .offset(2),
+                rule: "labels must be one dimension of bytes, these have shape \(header.shape)",
                 hint: "is this the file of the images?")
         }
         var skip = header.byteCount
@@ -46,7 +47,9 @@ public enum IDXReader {
         try body.forEachChunk(of: bytes) { chunk in
             let start = min(skip, chunk.byteCount)
             skip -= start
-            chunk.extracting(start..<chunk.byteCount).withUnsafeBytes { labels.append(contentsOf: $0.lazy.map(Int32.init)) }
+            chunk.extracting(start..<chunk.byteCount).withUnsafeBytes {
+                labels.append(contentsOf: $0.lazy.map(Int32.init))
+            }
         }
         return labels
     }

@@ -141,7 +141,9 @@ struct NPYHeader {
             while position < text.count, text[position] != quote {
                 let byte = text[position]
                 // No escapes, nothing outside of printable ASCII: no type this reader knows needs them.
-                guard (0x20...0x7E).contains(byte), byte != 0x5C else { throw failure("unexpected character in a string") }
+                guard (0x20...0x7E).contains(byte), byte != 0x5C else {
+                    throw failure("unexpected character in a string")
+                }
                 out.unicodeScalars.append(Unicode.Scalar(byte))
                 position += 1
             }

@@ -47,7 +47,8 @@ public enum NPYReader {
             }
         case (.unsigned, 8):
             for index in values.indices {
-                values[index] = Float(bytes.integer(UInt64.self, at: header.dataOffset + 8 * index, bigEndian: big) ?? 0)
+                values[index] = Float(
+                    bytes.integer(UInt64.self, at: header.dataOffset + 8 * index, bigEndian: big) ?? 0)
             }
         default:
             for index in values.indices {

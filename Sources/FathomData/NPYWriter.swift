@@ -2,7 +2,8 @@
 public enum NPYWriter {
     /// The bytes of an NPY file.
     public static func encode(_ array: DataArray) -> [UInt8] {
-        let shape = array.shape.map { "\($0)," }.joined(separator: " ")
+        // A tuple of one needs its comma; with this the bytes are those that numpy.save writes.
+        let shape = array.shape.map(String.init).joined(separator: ", ") + (array.shape.count == 1 ? "," : "")
         var header = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(shape)), }"
         // The values begin at a multiple of 64 bytes, as the format asks.
         let unpadded = 10 + header.utf8.count + 1

@@ -65,7 +65,8 @@ public enum NPZReader {
         let entries = try ZipDirectory.read(bytes, file: file, limits: limits)
         for entry in entries where !entry.name.utf8.suffix(4).elementsEqual(".npy".utf8) {
             throw FormatError(
-                file: file, at: .offset(entry.headerOffset), rule: "\"\(entry.name.escapedForDisplay)\" is no .npy file")
+                file: file, at: .offset(entry.headerOffset), rule: "\"\(entry.name.escapedForDisplay)\" is no .npy file"
+            )
         }
         return entries
     }

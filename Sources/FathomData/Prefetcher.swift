@@ -122,15 +122,15 @@ public final class Prefetcher: Sendable {
 
         func next(into batch: inout Batch) throws(DataError) -> Bool {
             readyBatches.wait()
-            let used = batch
-            let (taken, failure) = state.withLock { state -> (Batch?, DataError?) in
-                guard !state.isStopped else { return (nil, nil) }
-                guard !state.ready.isEmpty else { return (nil, state.failure) }
-                state.free.append(used)
-                return (state.ready.removeFirst(), nil)
+            // Swapped and not copied: a second reference would cost the worker the storage.
+            let (isTaken, failure) = state.withLock { state -> (Bool, DataError?) in
+                guard !state.isStopped else { return (false, nil) }
+                guard !state.ready.isEmpty else { return (false, state.failure) }
+                swap(&batch, &state.ready[0])
+                state.free.append(state.ready.removeFirst())
+                return (true, nil)
             }
-            if let taken {
-                batch = taken
+            if isTaken {
                 freeSlots.signal()
                 return true
             }

@@ -3,7 +3,9 @@ package enum TarReader {
     /// The places of all regular files, by the last part of their names.
     ///
     /// Throws `FormatError` for a damaged header, a file that is cut off, and a name that occurs twice.
-    package static func files(_ bytes: RawSpan, file: String, limits: Limits) throws(FormatError) -> [String: Range<Int>] {
+    package static func files(_ bytes: RawSpan, file: String, limits: Limits) throws(FormatError) -> [String: Range<
+        Int
+    >] {
         var found: [String: Range<Int>] = [:]
         var position = 0
         while position < bytes.byteCount {
