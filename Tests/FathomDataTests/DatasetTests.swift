@@ -126,7 +126,9 @@ import Testing
                 .fewerRowsThanBatch(rows: 3, batchSize: 4),
             ])
         #expect(findings.allSatisfy { !$0.description.isEmpty })
-        #expect(throws: DataError.nonFinite(row: 0, column: 1, value: "nan")) { try DataChecks.requireFinite(odd.inputs) }
+        #expect(throws: DataError.nonFinite(row: 0, column: 1, value: "nan")) {
+            try DataChecks.requireFinite(odd.inputs)
+        }
         let missing = try dataset([1, 2], columns: 1, labels: [0, 2], classes: 3)
         #expect(DataChecks.findings(in: missing) == [.missingClasses(names: ["c1"])])
         #expect(try DataChecks.findings(in: dataset([], columns: 1, labels: [])) == [.empty])

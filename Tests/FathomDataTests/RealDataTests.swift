@@ -15,7 +15,8 @@ enum RealData {
 
     static func has(_ name: String) -> Bool {
         let options = options(name)
-        let folders = options.path.map { [$0] } ?? ([options.cacheFolder] + options.systemFolders).map { $0 + "/" + name }
+        let folders =
+            options.path.map { [$0] } ?? ([options.cacheFolder] + options.systemFolders).map { $0 + "/" + name }
         return folders.contains { FileManager.default.fileExists(atPath: $0 + "/train-images-idx3-ubyte.gz") }
     }
 
@@ -23,7 +24,9 @@ enum RealData {
 }
 
 @Suite struct RealDataTests {
-    @Test(.enabled(if: RealData.has("fashion-mnist"), "no Fashion-MNIST: set FATHOM_DATA or install dataset-fashion-mnist"))
+    @Test(
+        .enabled(
+            if: RealData.has("fashion-mnist"), "no Fashion-MNIST: set FATHOM_DATA or install dataset-fashion-mnist"))
     func fashionMNIST() throws {
         let clock = ContinuousClock()
         var split: DataSplit?
