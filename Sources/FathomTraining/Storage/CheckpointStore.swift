@@ -176,7 +176,8 @@ public struct CheckpointStore: Sendable {
     }
 
     func checkLabel(_ label: String) throws(StorageError) {
-        let allowed = !label.isEmpty && label.utf8.count <= 64
+        let allowed =
+            !label.isEmpty && label.utf8.count <= 64
             && label.utf8.allSatisfy { byte in
                 0x61...0x7A ~= byte || 0x41...0x5A ~= byte || 0x30...0x39 ~= byte || byte == 0x2D || byte == 0x5F
             }

@@ -32,7 +32,8 @@ public final class CheckpointWriter: Sendable {
     public init(folder: String, keep: Int = 3) throws(StorageError) {
         guard keep >= 1 else {
             throw StorageError(
-                operation: "open the checkpoints", path: folder, cause: .invalid("keep is \(keep), at least 1 is needed"))
+                operation: "open the checkpoints", path: folder,
+                cause: .invalid("keep is \(keep), at least 1 is needed"))
         }
         try FileSystem.createFolders(folder)
         lock = try FolderLock(folder: folder)
@@ -64,7 +65,7 @@ public final class CheckpointWriter: Sendable {
             verified.insert(generation)
             var removed: [CheckpointStore.Generation] = []
             var warnings: [String] = []
-            do throws(StorageError) { try prune(&verified, &removed) } catch {
+            do throws(StorageError) { try prune(&verified, &removed, sparing: generation) } catch {
                 warnings.append("old checkpoints were not removed: \(error)")
             }
             return SaveReport(generation: generation, removed: removed, warnings: warnings)
@@ -127,9 +128,11 @@ public final class CheckpointWriter: Sendable {
 
     /// Removes what is older than the last `keep` whole generations and not pinned.
     ///
-    /// A damaged generation does not count, so that damage never makes a whole one go.
+    /// A damaged generation does not count, so that damage never makes a whole one go. The one just saved stays even
+    /// where a run went back and its step is now the oldest.
     private func prune(
-        _ verified: inout Set<CheckpointStore.Generation>, _ removed: inout [CheckpointStore.Generation]
+        _ verified: inout Set<CheckpointStore.Generation>, _ removed: inout [CheckpointStore.Generation],
+        sparing saved: CheckpointStore.Generation
     ) throws(StorageError) {
         let generations = try store.generations()
         guard generations.count > keep else { return }
@@ -144,7 +147,7 @@ public final class CheckpointWriter: Sendable {
                     verified.insert(generation)
                     whole += 1
                 }
-            } else if !pinned.contains(generation) {
+            } else if !pinned.contains(generation) && generation != saved {
                 try remove(generation, &verified)
                 removed.append(generation)
             }

@@ -78,7 +78,9 @@ struct OpenFile: ~Copyable {
         var failure: StorageError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do throws(StorageError) {
-                try read(into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]), at: offset)
+                try read(
+                    into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]),
+                    at: offset)
                 filled = count
             } catch { failure = error }
         }
@@ -141,7 +143,9 @@ struct OpenFile: ~Copyable {
 /// Names in the file system: plain system calls with typed errors.
 enum FileSystem {
     /// Joins a folder and a name.
-    static func join(_ folder: String, _ name: String) -> String { folder.hasSuffix("/") ? folder + name : folder + "/" + name }
+    static func join(_ folder: String, _ name: String) -> String {
+        folder.hasSuffix("/") ? folder + name : folder + "/" + name
+    }
 
     /// The folder part of a path; "." for a bare name.
     static func folder(of path: String) -> String {

@@ -102,7 +102,8 @@ public final class RunFolder: Sendable {
             throw StorageError(
                 operation: "open the run", path: path,
                 cause: .missing(
-                    FileSystem.isFolder(path) ? "this folder is no run: it has no config.yaml" : "there is no such folder"))
+                    FileSystem.isFolder(path)
+                        ? "this folder is no run: it has no config.yaml" : "there is no such folder"))
         }
     }
 

@@ -172,7 +172,8 @@ public struct SafeTensors: Sendable {
             let prefix = try bytes(file, at: 0, count: min(8, size))
             let length = try headerLength(prefix.span.bytes, fileSize: size, limits: limits)
             let text = try bytes(file, at: 8, count: length)
-            let header = try SafeTensorsHeader(text.span.bytes, start: 0, length: length, fileSize: size, limits: limits)
+            let header = try SafeTensorsHeader(
+                text.span.bytes, start: 0, length: length, fileSize: size, limits: limits)
             observe(prefix.span.bytes)
             observe(text.span.bytes)
             var entries: [Entry] = []

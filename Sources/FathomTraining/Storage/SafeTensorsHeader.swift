@@ -124,7 +124,8 @@ struct SafeTensorsHeader {
             throw json.failure(
                 .offsets, "tensor \(show(name)) takes \(needed) bytes, its offsets \(offsets)", at: start)
         }
-        return Slot(name: String(decoding: name, as: UTF8.self), type: type, shape: shape, range: offsets[0]..<offsets[1])
+        return Slot(
+            name: String(decoding: name, as: UTF8.self), type: type, shape: shape, range: offsets[0]..<offsets[1])
     }
 
     /// The tensors must cover the data from its start to its end, each byte once.
