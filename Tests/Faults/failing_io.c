@@ -61,24 +61,24 @@ static int is_short(void) { return strcmp(setting("FAULT_MODE"), "short") == 0; 
 
 ssize_t write(int fd, const void *bytes, size_t count) {
     if (is_under_fd(fd) && strikes("write")) {
-        if (!is_short() || count < 2) return -1;
-        count /= 2;
+        if (!is_short()) return -1;
+        count -= count / 2;
     }
     return REAL(write)(fd, bytes, count);
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset) {
     if (is_under_fd(fd) && strikes("write")) {
-        if (!is_short() || count < 2) return -1;
-        count /= 2;
+        if (!is_short()) return -1;
+        count -= count / 2;
     }
     return REAL(pwrite)(fd, bytes, count, offset);
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t offset) {
     if (is_under_fd(fd) && strikes("write")) {
-        if (!is_short() || count < 2) return -1;
-        count /= 2;
+        if (!is_short()) return -1;
+        count -= count / 2;
     }
     return REAL(pwrite64)(fd, bytes, count, offset);
 }
