@@ -89,7 +89,9 @@ extension Graph {
             let extent = shape(of: x)[axis].fixedValue ?? 0
             if taken == 0 { return [try constant(0, like: x)] }
             let last = start + (taken - 1) * step
-            return [try add(.pad(axis: axis, low: start, high: extent - 1 - last, interior: step - 1), [g])]
+            // A single element has no neighbours to keep apart, however large the step.
+            let interior = taken == 1 ? 0 : step - 1
+            return [try add(.pad(axis: axis, low: start, high: extent - 1 - last, interior: interior), [g])]
         case .pad(let axis, let low, _, let interior):
             let extent = shape(of: x)[axis].fixedValue ?? 0
             let end = extent == 0 ? low : low + (extent - 1) * (interior + 1) + 1

@@ -113,7 +113,8 @@ extension Op {
                 throw fail("\(start)..<\(end) is outside 0..<\(extent)")
             }
             var type = operands[0]
-            type.shape[axis] = .fixed((end - start + step - 1) / step)
+            // Not (end − start + step − 1) / step, which overflows for a large step.
+            type.shape[axis] = .fixed(start == end ? 0 : (end - start - 1) / step + 1)
             return type
         case .pad(let axis, let low, let high, let interior):
             try expect(1)
