@@ -145,7 +145,10 @@ extension Graph {
             phase = savedPhase
             let wanted = node.inputs.indices.filter { needs($0) }.map { node.inputs[$0] }
             let grads = try gradient(of: inner, withRespectTo: wanted, seed: g, independent: true)
-            return node.inputs.map { grads[$0] }
+            // An operand that stands twice has its whole gradient already: give it once.
+            return node.inputs.enumerated().map { i, input in
+                node.inputs.firstIndex(of: input) == i ? grads[input] : nil
+            }
         }
     }
 
