@@ -190,7 +190,18 @@ extension Graph {
         case .pow:
             // ∂/∂a = b·a^(b−1); ∂/∂b = y·ln a, and 0 where a = 0 (the limit for b > 0).
             let one = try constant(1, like: b)
-            let da: NodeID? = needs(0) ? try mul(g, mul(b, binary(.pow, a, sub(b, one)))) : nil
+            var da: NodeID?
+            if needs(0) {
+                // Where b = 0 the power is a⁰ instead of a⁻¹, so that the slope, and what is derived from it, is 0 at a = 0.
+                let lowered: NodeID
+                if let value = constantValue(of: b) {
+                    lowered = try constant(value == 0 ? 0 : value - 1, like: b)
+                } else {
+                    let zero = try constant(0, like: b)
+                    lowered = try select(compare(.equal, b, zero), zero, sub(b, one))
+                }
+                da = try mul(g, mul(b, binary(.pow, a, lowered)))
+            }
             var db: NodeID?
             if needs(1) {
                 let zero = try constant(0, like: a)
@@ -204,6 +215,15 @@ extension Graph {
             let zero = try constant(0, like: g)
             let first = try compare(f == .max ? .greater : .less, a, b)
             return [try select(first, g, zero), try select(first, zero, g)]
+        }
+    }
+
+    /// The number every element of a node is, when it is a constant, stretched or not.
+    private func constantValue(of id: NodeID) -> Double? {
+        switch self[id].op {
+        case .constant(let value): value
+        case .broadcast, .reshape: constantValue(of: self[id].inputs[0])
+        default: nil
         }
     }
 }
