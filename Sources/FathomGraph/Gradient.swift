@@ -22,6 +22,17 @@ extension Graph {
     private mutating func gradient(
         of output: NodeID, withRespectTo targets: [NodeID], seed: NodeID?, independent: Bool
     ) throws(GraphError) -> [NodeID: NodeID] {
+        guard self[output].type.element == .float32 else {
+            throw GraphError(
+                op: "gradient", operands: [self[output].type], message: "only floats have a gradient",
+                hint: "differentiate the float it comes from", layer: layer(of: output))
+        }
+        if let seed, self[seed].type != self[output].type {
+            throw GraphError(
+                op: "gradient", operands: [self[output].type, self[seed].type],
+                message: "the seed must be like the output",
+                hint: "broadcast or reshape the seed", layer: layer(of: output))
+        }
         // Only nodes on a path from a target to the output take part.
         var reaches = [Bool](repeating: false, count: output.index + 1)
         for target in targets where target <= output { reaches[target.index] = true }
@@ -46,6 +57,14 @@ extension Graph {
             let parts = try pullback(id, node, upstream) { reaches[node.inputs[$0].index] }
             for (input, part) in zip(node.inputs, parts) where reaches[input.index] {
                 guard let part else { continue }
+                if self[part].type != self[input].type {
+                    // Only a composite's own gradient can be wrong about this.
+                    throw GraphError(
+                        op: node.op.name, operands: [self[input].type, self[part].type],
+                        message: "the gradient it gives is not like the operand",
+                        hint: "mend the operation's own gradient",
+                        layer: currentLayer)
+                }
                 gradients[input] = if let sum = gradients[input] { try add(sum, part) } else { part }
             }
         }
@@ -105,7 +124,8 @@ extension Graph {
                 start += extent
             }
             return parts
-        case .gather(let axis): return [try add(.scatterAdd(axis: axis), [g, node.inputs[1]], type: self[x].type), nil]
+        case .gather(let axis):
+            return [try add(.scatterAdd(axis: axis), [g, node.inputs[1]], type: self[x].type), nil]
         case .scatterAdd(let axis): return [try add(.gather(axis: axis), [g, node.inputs[1]]), nil]
         case .gatherAlong(let axis):
             return [try add(.scatterAddAlong(axis: axis), [g, node.inputs[1]], type: self[x].type), nil]
