@@ -68,7 +68,7 @@ public struct ActivationCurve: Sendable {
             let scale = abs(atLow.values[i]) + abs(atLow.slopes[i]) + 1
             let place = (low[i] + high[i]) / 2
             // A kink meant to be at a round number is found within the last halving's width of it.
-            let round = (place * 1024).rounded() / 1024
+            let round = (place * 1024).rounded() / 1024 + 0
             if jump > 1e-6 * scale { found.append(abs(place - round) < 1e-11 ? round : place) }
         }
         return found

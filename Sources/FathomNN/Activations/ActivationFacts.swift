@@ -56,7 +56,7 @@ public struct ActivationFacts: Sendable, Hashable {
             && zip(right.values, right.values.dropFirst()).allSatisfy { $0 <= $1 }
             && zip(left.values, left.values.dropFirst()).allSatisfy { $0 >= $1 }
 
-        // Zoom in on extremes of the grid. A value that still grows at a million is unbounded.
+        // Zoom in on extremes of the grid, then look far out.
         func largest(_ pick: (Double, Double) -> Double) throws(GraphError) -> (place: Double, value: Double) {
             var points = grid
             var best = (place: 0.0, value: -Double.infinity)
@@ -71,20 +71,20 @@ public struct ActivationFacts: Sendable, Hashable {
                 let width = 0.02 * powerOfTwo(-6 * zoom)
                 points = (-64...64).map { best.place + Double($0) / 64 * width }
             }
+            let peak = best.value
             for side in [left, right] {
-                for (v, s) in zip(side.values, side.slopes) {
-                    let y = pick(v, s)
-                    if y > max(best.value, 1) * 1e3 { return (.nan, .infinity) }
-                    // The limit of a value that creeps up to it.
-                    if y > best.value + 1e-9 { best = (.nan, y) }
-                }
+                let far = zip(side.values, side.slopes).map { pick($0.0, $0.1) }
+                // A value that still grows at a million grows for ever.
+                if let end = far.last, end > max(peak, 1) * 1e3 { return (.nan, .infinity) }
+                // Else it is the limit that creeps up to.
+                for y in far where y > best.value + 1e-9 { best = (.nan, y) }
             }
             return best
         }
         let top = try largest { v, _ in v }.value
         let bottom = -(try largest { v, _ in -v }.value)
         // Limits approached as 1/x, such as softsign's, are met at a million to six digits only.
-        func limit(_ v: Double) -> Double { abs(v - v.rounded()) < 2e-6 ? v.rounded() : v }
+        func limit(_ v: Double) -> Double { abs(v - v.rounded()) < 2e-6 ? v.rounded() + 0 : v }
         range = min(limit(bottom), limit(top))...limit(top)
         let steepest = try largest { _, s in abs(s) }
         maxSlope = steepest.value
