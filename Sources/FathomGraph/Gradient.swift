@@ -186,6 +186,8 @@ extension Graph {
         case .softplus: return try mul(g, unary(.sigmoid, x))
         case .erf:  // 2/√π · e^(−x²)
             return try mul(g, mul(unary(.exp, unary(.neg, mul(x, x))), 1.1283791670955126))
+        case .erfc:
+            return try mul(g, mul(unary(.exp, unary(.neg, mul(x, x))), -1.1283791670955126))
         case .sqrt: return try div(mul(g, 0.5), y)
         case .rsqrt: return try mul(g, mul(mul(y, mul(y, y)), -0.5))
         case .abs: return try mul(g, unary(.sign, x))

@@ -64,7 +64,7 @@ public enum Op: Hashable, Sendable {
 
     /// Functions of one number.
     public enum Unary: UInt8, Hashable, Sendable, CaseIterable {
-        case neg, exp, expm1, log, log1p, tanh, sigmoid, softplus, erf, sqrt, rsqrt, abs, sign, floor, ceil, round, sin, cos
+        case neg, exp, expm1, log, log1p, tanh, sigmoid, softplus, erf, erfc, sqrt, rsqrt, abs, sign, floor, ceil, round, sin, cos
         /// `int32` random bits to a float in [0, 1): the upper 24 bits × 2⁻²⁴.
         case uniformFromBits
     }

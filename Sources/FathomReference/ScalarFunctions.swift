@@ -19,6 +19,7 @@ extension Interpreter {
         case .sigmoid: x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x))
         case .softplus: x.isNaN ? x : max(x, 0) + log1p(exp(-abs(x)))
         case .erf: erf(x)
+        case .erfc: erfc(x)
         case .sqrt: x.squareRoot()
         case .rsqrt: 1 / x.squareRoot()
         case .abs: abs(x)

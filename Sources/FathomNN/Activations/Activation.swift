@@ -1,6 +1,6 @@
 import FathomGraph
 
-/// An elementwise function with a name: what stands between the weighted sums.
+/// A function with a name: what stands between the weighted sums.
 ///
 /// A user's own formula is one line, and gets its gradient, its kernel, its facts and its plot from it:
 ///
@@ -12,11 +12,18 @@ public struct Activation: Sendable {
     public let name: String
     /// The parameters it was made with, such as a slope, for display and encoding.
     public let parameters: [String: Double]
+    /// Whether every output element depends on the input element at its place alone; false for softmax and gates, which
+    /// mix the features of a row and may change their number.
+    public let isElementwise: Bool
     public let function: @Sendable (Tensor) -> Tensor
 
-    public init(_ name: String, parameters: [String: Double] = [:], _ function: @escaping @Sendable (Tensor) -> Tensor) {
+    public init(
+        _ name: String, parameters: [String: Double] = [:], isElementwise: Bool = true,
+        _ function: @escaping @Sendable (Tensor) -> Tensor
+    ) {
         self.name = name
         self.parameters = parameters
+        self.isElementwise = isElementwise
         self.function = function
     }
 
@@ -24,6 +31,15 @@ public struct Activation: Sendable {
         let y = function(x)
         x.trace.note(self, input: x, output: y)
         return y
+    }
+}
+
+extension Activation: CustomStringConvertible {
+    /// The name, and the parameters where there are any: `leakyRelu(slope=0.2)`.
+    public var description: String {
+        if parameters.isEmpty { return name }
+        return name + "("
+            + parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ", ") + ")"
     }
 }
 
@@ -40,20 +56,4 @@ public struct Activate: Layer {
     public func callAsFunction(_ x: Tensor) -> Tensor {
         x.inLayer(identity, kind: activation.name) { _ in activation(x) }
     }
-}
-
-extension Activation {
-    public static let identity = Activation("identity") { $0 }
-    public static let relu = Activation("relu") { FathomNN.relu($0) }
-    public static let tanh = Activation("tanh") { FathomNN.tanh($0) }
-    public static let sigmoid = Activation("sigmoid") { FathomNN.sigmoid($0) }
-}
-
-/// max(x, 0) as a layer.
-public func ReLU(file: StaticString = #fileID, line: UInt = #line) -> Activate { Activate(.relu, file: file, line: line) }
-/// tanh as a layer.
-public func Tanh(file: StaticString = #fileID, line: UInt = #line) -> Activate { Activate(.tanh, file: file, line: line) }
-/// 1 / (1 + e⁻ˣ) as a layer.
-public func Sigmoid(file: StaticString = #fileID, line: UInt = #line) -> Activate {
-    Activate(.sigmoid, file: file, line: line)
 }

@@ -1,5 +1,4 @@
 import FathomGraph
-import FathomReference
 
 /// How the first values of a parameter are drawn.
 ///
@@ -16,9 +15,27 @@ public struct Initializer: Sendable {
         public var activation: Activation?
         public var random: RandomSource
 
+        public init(shape: [Int], fanIn: Int, fanOut: Int, activation: Activation? = nil, random: RandomSource) {
+            self.shape = shape
+            self.fanIn = fanIn
+            self.fanOut = fanOut
+            self.activation = activation
+            self.random = random
+        }
+
         public var count: Int { shape.reduce(1, *) }
+
+        /// As many values as the shape holds, drawn one after the other.
+        public mutating func fill(_ draw: (inout RandomSource) -> Double) -> [Float] {
+            let count = count
+            return [Float](unsafeUninitializedCapacity: count) { values, initialised in
+                for i in 0..<count { values.initializeElement(at: i, to: Float(draw(&random))) }
+                initialised = count
+            }
+        }
     }
 
+    /// The name in configurations and reports, with its numbers: `normal(0.01)`.
     public let name: String
     /// Row-major values, as many as the context's shape holds.
     public let values: @Sendable (inout Context) -> [Float]
@@ -29,41 +46,121 @@ public struct Initializer: Sendable {
     }
 }
 
-/// A stream of random numbers that depends on a seed and a name alone (Philox4x32-10).
-public struct RandomSource: Sendable {
-    private var philox: Philox
-    private var next: UInt64 = 0
+/// What a variance is divided by, so that sums neither grow nor shrink.
+public enum Fan: String, Sendable, Hashable, CaseIterable {
+    /// Inputs of a unit: keeps the variance of activations on the way forward.
+    case inputs
+    /// Outputs: keeps the variance of gradients on the way back.
+    case outputs
+    /// The mean of both.
+    case average
 
-    public init(seed: UInt64, name: String) {
-        // FNV-1a over the name gives the stream.
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        philox = Philox(
-            seed: (UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)),
-            step: UInt32(truncatingIfNeeded: hash), stream: UInt32(truncatingIfNeeded: hash >> 32))
-    }
-
-    /// Uniform in [0, 1), 32 bits of resolution.
-    public mutating func uniform() -> Double {
-        defer { next += 1 }
-        return Double(philox[next]) * 0x1p-32
+    func count(_ context: Initializer.Context) -> Double {
+        switch self {
+        case .inputs: Double(max(context.fanIn, 1))
+        case .outputs: Double(max(context.fanOut, 1))
+        case .average: Double(max(context.fanIn + context.fanOut, 1)) / 2
+        }
     }
 }
 
 extension Initializer {
-    public static let zeros = constant(0)
-    public static let ones = constant(1)
+    public static let zeros = Initializer("zeros") { [Float](repeating: 0, count: $0.count) }
+    public static let ones = Initializer("ones") { [Float](repeating: 1, count: $0.count) }
 
     public static func constant(_ value: Double) -> Initializer {
-        Initializer("constant(\(value))") { context in [Float](repeating: Float(value), count: context.count) }
+        Initializer("constant(\(value))") { [Float](repeating: Float(value), count: $0.count) }
     }
 
-    /// Chosen by the activation that follows.
-    public static let automatic = Initializer("automatic") { context in Initializer.he.values(&context) }
+    /// Uniform in low…high.
+    public static func uniform(_ low: Double, _ high: Double) -> Initializer {
+        Initializer("uniform(\(low), \(high))") { context in context.fill { low + (high - low) * $0.uniform() } }
+    }
 
-    /// Uniform in ±√(6 / fan-in) (He et al. 2015).
-    public static let he = Initializer("he") { context in
-        let bound = (6 / Double(max(context.fanIn, 1))).squareRoot()
-        return (0..<context.count).map { _ in Float((2 * context.random.uniform() - 1) * bound) }
+    /// Normal with the given standard deviation about `mean`.
+    public static func normal(mean: Double = 0, standardDeviation: Double) -> Initializer {
+        Initializer("normal(\(mean), \(standardDeviation))") { context in
+            context.fill { mean + standardDeviation * $0.normal() }
+        }
+    }
+
+    /// Normal, drawn anew beyond two standard deviations; the variance that remains is 0.774 of the untruncated.
+    public static func truncatedNormal(mean: Double = 0, standardDeviation: Double) -> Initializer {
+        Initializer("truncatedNormal(\(mean), \(standardDeviation))") { context in
+            context.fill { random in
+                var z = random.normal()
+                while abs(z) > 2 { z = random.normal() }
+                return mean + standardDeviation * z
+            }
+        }
+    }
+
+    /// Mean 0 and variance `numerator` / fan, uniform or normal.
+    static func scaled(_ name: String, _ numerator: Double, _ fan: Fan, isNormal: Bool, by defaultFan: Fan)
+        -> Initializer
+    {
+        Initializer(fan == defaultFan ? name : "\(name)(\(fan))") { context in
+            let deviation = (numerator / fan.count(context)).squareRoot()
+            if isNormal { return context.fill { deviation * $0.normal() } }
+            let bound = deviation * 3.0.squareRoot()
+            return context.fill { (2 * $0.uniform() - 1) * bound }
+        }
+    }
+
+    /// Uniform with variance 2 / (fan-in + fan-out), for tanh and its kind (Glorot & Bengio 2010).
+    public static let xavier = xavier(.average)
+    public static let xavierNormal = xavierNormal(.average)
+    /// Uniform with variance 2 / fan-in, for the ReLU family (He et al. 2015).
+    public static let he = he(.inputs)
+    public static let heNormal = heNormal(.inputs)
+    /// Uniform with variance 1 / fan-in, for SELU and linear layers (LeCun et al. 1998).
+    public static let lecun = lecun(.inputs)
+    public static let lecunNormal = lecunNormal(.inputs)
+
+    public static func xavier(_ fan: Fan) -> Initializer { scaled("xavier", 1, fan, isNormal: false, by: .average) }
+    public static func xavierNormal(_ fan: Fan) -> Initializer {
+        scaled("xavierNormal", 1, fan, isNormal: true, by: .average)
+    }
+    public static func he(_ fan: Fan) -> Initializer { scaled("he", 2, fan, isNormal: false, by: .inputs) }
+    public static func heNormal(_ fan: Fan) -> Initializer { scaled("heNormal", 2, fan, isNormal: true, by: .inputs) }
+    public static func lecun(_ fan: Fan) -> Initializer { scaled("lecun", 1, fan, isNormal: false, by: .inputs) }
+    public static func lecunNormal(_ fan: Fan) -> Initializer {
+        scaled("lecunNormal", 1, fan, isNormal: true, by: .inputs)
+    }
+
+    /// `gain` on the diagonal, 0 elsewhere: a layer that at first passes its input on.
+    public static let identity = identity(gain: 1)
+    public static func identity(gain: Double) -> Initializer {
+        Initializer(gain == 1 ? "identity" : "identity(\(gain))") { context in
+            var values = [Float](repeating: 0, count: context.count)
+            let columns = context.shape.last ?? 0
+            let rows = columns == 0 ? 0 : values.count / columns
+            for i in 0..<min(rows, columns) { values[i * columns + i] = Float(gain) }
+            return values
+        }
+    }
+
+    /// Parts of one matrix drawn each by its own rule, of equal width, side by side along the last axis.
+    ///
+    /// Each sees the shape and the fan-out of its part.
+    static func sideBySide(_ parts: [Initializer]) -> Initializer {
+        Initializer(parts.map(\.name).joined(separator: " | ")) { context in
+            let columns = context.shape.last ?? 0
+            guard columns > 0, columns % parts.count == 0 else { return [Float](repeating: 0, count: context.count) }
+            let width = columns / parts.count
+            let rows = context.count / columns
+            var values = [Float](repeating: 0, count: context.count)
+            for (p, part) in parts.enumerated() {
+                var own = context
+                own.shape[own.shape.count - 1] = width
+                own.fanOut = context.fanOut / parts.count
+                let drawn = part.values(&own)
+                context.random = own.random
+                for r in 0..<rows {
+                    for c in 0..<width { values[r * columns + p * width + c] = drawn[r * width + c] }
+                }
+            }
+            return values
+        }
     }
 }

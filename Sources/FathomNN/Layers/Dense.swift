@@ -27,16 +27,31 @@ public struct Dense: Layer {
             guard units > 0 else {
                 return layer.fail("dense", [x], "\(units) units", hint: "a layer needs at least one unit")
             }
-            guard x.rank >= 2, let inputs = x.extent(-1) else {
-                return layer.fail(
-                    "dense", [x], "needs an input of shape [B, …, features]", hint: "put Flatten() before it")
-            }
+            guard let inputs = layer.features(of: x, "dense") else { return x.poison }
             let w = layer.parameter("weight", shape: [.fixed(inputs), .fixed(units)], initializer: initializer)
-            // Leading axes join into rows, so that the product is one matrix product.
-            let rows = x.rank == 2 ? x : x.reshaped(to: [-1, .fixed(inputs)])
-            var y = matmul(rows, w)
-            if useBias { y = y + layer.parameter("bias", shape: [.fixed(units)], initializer: biasInitializer) }
-            return x.rank == 2 ? y : y.reshaped(to: x.shape.dims.dropLast() + [.fixed(units)])
+            let y = affine(x, w)
+            return useBias ? y + layer.parameter("bias", shape: [.fixed(units)], initializer: biasInitializer) : y
         }
+    }
+}
+
+/// x·W on the last axis: […, inputs] and [inputs, outputs] → […, outputs].
+func affine(_ x: Tensor, _ weight: Tensor) -> Tensor {
+    guard x.rank != 2, let inputs = weight.extent(0), let outputs = weight.extent(1) else { return matmul(x, weight) }
+    // Leading axes join into rows, so that the product is one matrix product.
+    let y = matmul(x.reshaped(to: [-1, .fixed(inputs)]), weight)
+    return y.reshaped(to: x.shape.dims.dropLast() + [.fixed(outputs)])
+}
+
+extension LayerScope {
+    /// The number of features of an input [B, …, features]; records a mistake and returns `nil` when it has another shape.
+    func features(of x: Tensor, _ op: String) -> Int? {
+        guard x.id != nil else { return nil }
+        guard x.rank >= 2, let n = x.extent(-1), n > 0 else {
+            _ = fail(
+                op, [x], "needs an input of shape [B, …, features]", hint: "put Flatten() or Reshape([n]) before it")
+            return nil
+        }
+        return n
     }
 }

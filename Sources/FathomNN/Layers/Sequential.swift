@@ -48,10 +48,7 @@ public struct Named: Layer, LayerContainer {
         self.layer = layer
     }
 
-    public var namedChildren: [(name: String, layer: any Layer)] {
-        if let container = layer as? any LayerContainer { return container.namedChildren }
-        return [("", layer)]
-    }
+    public var namedChildren: [(name: String, layer: any Layer)] { [("", layer)] }
 
     public func callAsFunction(_ x: Tensor) -> Tensor { layer(x) }
 }

@@ -77,6 +77,8 @@ public func sigmoid(_ x: Tensor) -> Tensor { x.unary(.sigmoid) }
 /// ln(1 + eˣ), stable for every x.
 public func softplus(_ x: Tensor) -> Tensor { x.unary(.softplus) }
 public func erf(_ x: Tensor) -> Tensor { x.unary(.erf) }
+/// 1 − erf(x), accurate in its tail where the difference would vanish.
+public func erfc(_ x: Tensor) -> Tensor { x.unary(.erfc) }
 public func sqrt(_ x: Tensor) -> Tensor { x.unary(.sqrt) }
 /// 1 / √x.
 public func rsqrt(_ x: Tensor) -> Tensor { x.unary(.rsqrt) }

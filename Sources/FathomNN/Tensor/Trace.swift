@@ -92,10 +92,8 @@ public final class Trace {
     private func register(_ value: Any, path: String, shared: Bool) {
         let isShared = shared || value is any SharedLayer
         func join(_ label: String) -> String { path.isEmpty ? label : label.isEmpty ? path : "\(path).\(label)" }
-        if let container = value as? any LayerContainer {
-            for (name, child) in container.namedChildren { register(child, path: join(name), shared: isShared) }
-            return
-        }
+        let container = value as? any LayerContainer
+        for (name, child) in container?.namedChildren ?? [] { register(child, path: join(name), shared: isShared) }
         for (position, child) in Mirror(reflecting: value).children.enumerated() {
             if let identity = child.value as? LayerIdentity {
                 if let other = paths[ObjectIdentifier(identity)] {
@@ -111,6 +109,8 @@ public final class Trace {
                 }
                 continue
             }
+            // A container may have parameters of its own, but has said already who its children are.
+            if container != nil { continue }
             let label = child.label.map { $0.hasPrefix(".") ? "\(position)" : $0 } ?? "\(position)"
             if child.value is any Layer {
                 register(child.value, path: join(label), shared: isShared)

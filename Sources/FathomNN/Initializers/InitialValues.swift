@@ -1,0 +1,105 @@
+import FathomGraph
+
+/// The first values of one entry of the training state.
+public struct InitialValue: Sendable {
+    public let declaration: StateDeclaration
+    /// Row-major.
+    public let values: [Float]
+    /// The rule that drew them; for ``Initializer/automatic`` the one it stood for.
+    public let initializerName: String
+}
+
+extension Trace {
+    /// The first values of every parameter and buffer, in the order of ``declarations``.
+    ///
+    /// They depend on the seed, the entry's path and shape, and for ``Initializer/automatic`` on the activation that follows.
+    ///
+    /// Fan-in and fan-out of a shape [inputs, outputs] are its extents; leading axes of a larger one (the places of a
+    /// convolution's kernel) multiply both; of one axis both are its extent.
+    public func initialValues(seed: UInt64) -> [InitialValue] {
+        var users: [[NodeID]]?
+        // One rule for each activation, so that a critical variance is found once.
+        var rules: [String: Initializer] = [:]
+        return declarations.map { declaration in
+            let (fanIn, fanOut) = Self.fans(declaration.shape)
+            var context = Initializer.Context(
+                shape: declaration.shape, fanIn: fanIn, fanOut: fanOut,
+                random: RandomSource(seed: seed, name: declaration.path))
+            var initializer = declaration.initializer
+            if initializer.name == Initializer.automatic.name {
+                if users == nil { users = graph.users() }
+                context.activation = activationFollowing(declaration.node, users: users ?? [])
+                let key = context.activation?.description ?? ""
+                initializer = rules[key] ?? initializer.resolved(for: context.activation)
+                rules[key] = initializer
+            }
+            var values = initializer.values(&context)
+            if values.count != declaration.count {
+                // A user's rule with the wrong number of values; zeros stand out at once.
+                values = [Float](repeating: 0, count: declaration.count)
+            }
+            return InitialValue(declaration: declaration, values: values, initializerName: initializer.name)
+        }
+    }
+
+    static func fans(_ shape: [Int]) -> (input: Int, output: Int) {
+        guard shape.count >= 2 else { return (shape.first ?? 1, shape.first ?? 1) }
+        let places = shape.dropLast(2).reduce(1, *)
+        return (places * shape[shape.count - 2], places * shape[shape.count - 1])
+    }
+
+    /// The first activation that a weight's outputs reach through operations that leave their scale to the weight: biases,
+    /// normalisation, sums, reshapes. `nil` when another product comes first, or nothing.
+    func activationFollowing(_ weight: NodeID, users: [[NodeID]]) -> Activation? {
+        var firstUse: [NodeID: Activation] = [:]
+        for use in activationUses where firstUse[use.input] == nil { firstUse[use.input] = use.activation }
+        var queue = [weight]
+        var seen: Set<NodeID> = [weight]
+        var position = 0
+        var passedProduct = false
+        while position < queue.count {
+            let node = queue[position]
+            position += 1
+            if node != weight, let activation = firstUse[node] { return activation }
+            for user in users[node.index] where !seen.contains(user) {
+                switch graph[user].op {
+                case .matmul:
+                    // The weight's own product; a second one ends the way.
+                    if passedProduct && node != weight { continue }
+                    passedProduct = true
+                case .binary(.add), .binary(.sub), .binary(.mul), .binary(.div), .reshape, .broadcast, .transpose,
+                    .slice,
+                    .concat:
+                    break
+                // A formula written without an `Activation`.
+                case .unary(.tanh): return .tanh
+                case .unary(.sigmoid): return .sigmoid
+                case .binary(.max) where graph[user].inputs.contains(where: { isZero($0) }): return .relu
+                default: continue
+                }
+                seen.insert(user)
+                queue.append(user)
+            }
+        }
+        return nil
+    }
+
+    private func isZero(_ id: NodeID) -> Bool {
+        switch graph[id].op {
+        case .constant(0): true
+        case .broadcast, .reshape: isZero(graph[id].inputs[0])
+        default: false
+        }
+    }
+}
+
+extension Graph {
+    /// For every node the nodes that read it, ascending.
+    func users() -> [[NodeID]] {
+        var users = [[NodeID]](repeating: [], count: nodes.count)
+        for (i, node) in nodes.enumerated() {
+            for input in node.inputs { users[input.index].append(NodeID(i)) }
+        }
+        return users
+    }
+}

@@ -1,0 +1,86 @@
+import FathomGraph
+
+/// A block that learns what to add to its input: y = x + body(x) (He et al. 2015).
+///
+/// [B, …, features] → the body's output shape. Where the body changes the number of features, the input is carried over as
+/// `shortcut` says (parameter `projection.weight`). The body's layers are named as those of a ``Sequential``.
+///
+/// ```swift
+/// Residual { Dense(64); ReLU(); Dense(64) }                 // y = x + …
+/// Residual(activation: .relu) { Dense(64); ReLU(); Dense(64) }  // y = relu(x + …), the original of 2015
+/// Residual.preActivation(64)                                // y = x + dense(relu(norm(dense(relu(norm(x)))))), 2016
+/// ```
+public struct Residual: LayerContainer {
+    public let body: Sequential
+    public let shortcut: Shortcut
+    /// Applied to the sum.
+    public let activation: Activation?
+    let identity: LayerIdentity
+
+    public init(
+        _ body: Sequential, shortcut: Shortcut = .projection, activation: Activation? = nil,
+        file: StaticString = #fileID, line: UInt = #line
+    ) {
+        self.body = body
+        self.shortcut = shortcut
+        self.activation = activation
+        identity = LayerIdentity(file: file, line: line)
+    }
+
+    public init(
+        shortcut: Shortcut = .projection, activation: Activation? = nil, file: StaticString = #fileID,
+        line: UInt = #line,
+        @LayerBuilder _ content: () -> [any Layer]
+    ) {
+        self.init(Sequential(content()), shortcut: shortcut, activation: activation, file: file, line: line)
+    }
+
+    /// A block with normalisation and activation before each of `depth` dense layers, and nothing after the sum, so that
+    /// the input passes through any number of blocks unchanged (He et al. 2016, "Identity mappings").
+    public static func preActivation(
+        _ units: Int, depth: Int = 2, activation: Activation = .relu, normalizing: Bool = true,
+        file: StaticString = #fileID, line: UInt = #line
+    ) -> Residual {
+        Residual(file: file, line: line) {
+            for _ in 0..<max(depth, 0) {
+                if normalizing { BatchNorm(file: file, line: line) }
+                Activate(activation, file: file, line: line)
+                Dense(units, file: file, line: line)
+            }
+        }
+    }
+
+    /// A block of `depth` dense layers, each normalised, with the activation between them and after the sum (He et al.
+    /// 2015).
+    public static func postActivation(
+        _ units: Int, depth: Int = 2, activation: Activation = .relu, normalizing: Bool = true,
+        file: StaticString = #fileID, line: UInt = #line
+    ) -> Residual {
+        Residual(activation: activation, file: file, line: line) {
+            for i in 0..<max(depth, 0) {
+                if i > 0 { Activate(activation, file: file, line: line) }
+                Dense(units, file: file, line: line)
+                if normalizing { BatchNorm(file: file, line: line) }
+            }
+        }
+    }
+
+    public var namedChildren: [(name: String, layer: any Layer)] { body.namedChildren }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        x.inLayer(identity, kind: "residual") { layer in
+            let branch = body(x)
+            guard branch.id != nil else { return x.poison }
+            let same = branch.shape == x.shape
+            guard same || branch.rank == x.rank && branch.shape.dims.dropLast() == x.shape.dims.dropLast(),
+                let units = same ? 0 : branch.extent(-1)
+            else {
+                return layer.fail(
+                    "residual", [x, branch], "the body changes more than the number of features",
+                    hint: "input and body must agree in every axis but the last")
+            }
+            let sum = (same ? x : layer.carry(x, to: units, by: shortcut, op: "residual")) + branch
+            return activation.map { $0(sum) } ?? sum
+        }
+    }
+}
