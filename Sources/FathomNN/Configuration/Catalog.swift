@@ -42,7 +42,9 @@ public struct Catalog<Value>: Sendable {
     /// - Throws: ``GraphError`` that lists the known names.
     public func entry(_ name: String) throws(GraphError) -> Entry {
         let wanted = Self.plain(name)
-        let row = entries.first { row in Self.plain(row.name) == wanted || row.aliases.contains { Self.plain($0) == wanted } }
+        let row = entries.first { row in
+            Self.plain(row.name) == wanted || row.aliases.contains { Self.plain($0) == wanted }
+        }
         guard let row else {
             throw GraphError(
                 op: kind, message: "there is no \(kind) '\(name)'",
@@ -69,7 +71,8 @@ public struct Catalog<Value>: Sendable {
         for option in options.keys.sorted() {
             guard let spec = row.options.first(where: { Self.plain($0.name) == Self.plain(option) }) else {
                 let allowed =
-                    row.options.isEmpty ? "it takes no options" : "options are " + row.options.map(\.name).joined(separator: ", ")
+                    row.options.isEmpty
+                    ? "it takes no options" : "options are " + row.options.map(\.name).joined(separator: ", ")
                 throw fail("has no option '\(option)'", allowed)
             }
             values[spec.name] = options[option]

@@ -75,7 +75,9 @@ extension Loss {
         Loss(
             "multiClassHinge", target: .labels, uninformed: { margin * Double($0 - 1) / Double($0) }
         ) { prediction, target in
-            guard let (x, target, classes) = rows(prediction, target, "multiClassHinge") else { return prediction.poison }
+            guard let (x, target, classes) = rows(prediction, target, "multiClassHinge") else {
+                return prediction.poison
+            }
             guard case .labels(let labels) = target else {
                 return fail("multiClassHinge", prediction, x, "targets must be int32 labels", nil)
             }

@@ -5,10 +5,15 @@ extension Loss {
     public static let all = Catalog<Loss>(
         "loss",
         [
-            .init("meanSquaredError", aliases: ["mse", "squaredError", "l2"], "mean squared difference, for regression") {
+            .init(
+                "meanSquaredError", aliases: ["mse", "squaredError", "l2"], "mean squared difference, for regression"
+            ) {
                 _ throws(GraphError) in .meanSquaredError
             },
-            .init("meanAbsoluteError", aliases: ["mae", "absoluteError", "l1"], "mean absolute difference: robust regression") {
+            .init(
+                "meanAbsoluteError", aliases: ["mae", "absoluteError", "l1"],
+                "mean absolute difference: robust regression"
+            ) {
                 _ throws(GraphError) in .meanAbsoluteError
             },
             .init(
@@ -40,7 +45,9 @@ extension Loss {
                 "multiClassHinge", aliases: ["multiMargin"], "one class in C by margin",
                 [OptionSpec("margin", 1, .positive, "the distance wanted")]
             ) { o throws(GraphError) in .multiClassHinge(margin: o["margin"]) },
-            .init("kullbackLeibler", aliases: ["kl", "klDivergence"], "distance to a target distribution, on log-softmax") {
+            .init(
+                "kullbackLeibler", aliases: ["kl", "klDivergence"], "distance to a target distribution, on log-softmax"
+            ) {
                 _ throws(GraphError) in .kullbackLeibler
             },
         ])

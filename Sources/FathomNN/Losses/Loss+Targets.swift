@@ -13,7 +13,8 @@ extension Loss {
                 target.type?.element == .int32 && prediction.rank > 1
                 && essential(target.shape) == essential(Shape(Array(prediction.shape.dims.dropLast())))
             return fail(
-                loss, prediction, target, "the prediction \(prediction.shape) and the target \(target.shape) do not match",
+                loss, prediction, target,
+                "the prediction \(prediction.shape) and the target \(target.shape) do not match",
                 isLabels && width > 1
                     ? "labels of \(width) classes go with softmaxCrossEntropy; one output per example goes with this loss"
                     : "the model's last layer must give the target's shape")
@@ -35,7 +36,9 @@ extension Loss {
     ) -> (prediction: Tensor, target: ClassTarget, classes: Int)? {
         guard target.id != nil, prediction.id != nil else { return nil }
         guard prediction.rank >= 2, let classes = prediction.extent(-1) else {
-            _ = fail(loss, prediction, target, "needs predictions [B, …, classes]", "the last axis holds one number per class")
+            _ = fail(
+                loss, prediction, target, "needs predictions [B, …, classes]",
+                "the last axis holds one number per class")
             return nil
         }
         guard classes > 1 else {
@@ -49,7 +52,8 @@ extension Loss {
             guard target.shape == prediction.shape else {
                 _ = fail(
                     loss, prediction, target, "float targets must have the prediction's shape \(prediction.shape)",
-                    "give one probability per class, or int32 labels of shape \(Shape(Array(prediction.shape.dims.dropLast())))")
+                    "give one probability per class, or int32 labels of shape \(Shape(Array(prediction.shape.dims.dropLast())))"
+                )
                 return nil
             }
             return (
@@ -57,7 +61,8 @@ extension Loss {
             )
         }
         let expected = Array(prediction.shape.dims.dropLast())
-        guard target.type?.element == .int32, target.shape.dims == expected || target.shape.dims == expected + [1] else {
+        guard target.type?.element == .int32, target.shape.dims == expected || target.shape.dims == expected + [1]
+        else {
             _ = fail(
                 loss, prediction, target, "labels must be int32 of shape \(Shape(expected))",
                 target.shape == prediction.shape ? "one-hot targets must be floats" : nil)
@@ -66,9 +71,12 @@ extension Loss {
         return (rows, .labels(target.rank == 1 ? target : target.reshaped(to: [-1])), classes)
     }
 
-    static func fail(_ loss: String, _ prediction: Tensor, _ target: Tensor, _ message: String, _ hint: String?) -> Tensor {
+    static func fail(_ loss: String, _ prediction: Tensor, _ target: Tensor, _ message: String, _ hint: String?)
+        -> Tensor
+    {
         prediction.trace.fail(
-            GraphError(op: loss, operands: [prediction.type, target.type].compactMap { $0 }, message: message, hint: hint))
+            GraphError(
+                op: loss, operands: [prediction.type, target.type].compactMap { $0 }, message: message, hint: hint))
         return prediction.poison
     }
 }
