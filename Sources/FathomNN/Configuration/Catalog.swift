@@ -125,7 +125,7 @@ public struct OptionSpec: Sendable {
         case count(from: Int)
         case flag
         case choice([String])
-        /// A list of numbers that are not negative.
+        /// A list of numbers that are not negative; a single number is a list of one.
         case weights
 
         func allows(_ value: OptionValue) -> Bool {
@@ -138,6 +138,7 @@ public struct OptionSpec: Sendable {
             case (.count(let from), .number(let x)): x >= Double(from) && x <= 1e15 && x == x.rounded()
             case (.flag, .flag): true
             case (.choice(let names), .text(let x)): names.contains(x)
+            case (.weights, .number(let x)): x >= 0 && x.isFinite
             case (.weights, .numbers(let x)): !x.isEmpty && x.allSatisfy { $0 >= 0 && $0.isFinite }
             default: false
             }
@@ -171,5 +172,11 @@ struct Options: Sendable {
     func count(_ name: String) -> Int { number(name).flatMap { Int(exactly: $0) } ?? 0 }
     func flag(_ name: String) -> Bool { values[name] == .flag(true) }
     func text(_ name: String) -> String { if case .text(let x) = values[name] { x } else { "" } }
-    func numbers(_ name: String) -> [Double]? { if case .numbers(let x) = values[name] { x } else { nil } }
+    func numbers(_ name: String) -> [Double]? {
+        switch values[name] {
+        case .numbers(let x): x
+        case .number(let x): [x]
+        default: nil
+        }
+    }
 }

@@ -7,15 +7,26 @@ extension Loss {
     ///
     /// Each half is a softplus of its own, so that value and gradient are exact at any logit.
     ///
-    /// - Parameter positiveWeight: w; above 1 it makes a missed positive cost more.
-    public static func sigmoidCrossEntropy(positiveWeight: Double = 1) -> Loss {
-        Loss(
+    /// - Parameter positiveWeights: w, one number or one per output; above 1 it makes a missed positive cost more.
+    public static func sigmoidCrossEntropy(positiveWeights: [Double] = [1]) -> Loss {
+        let meanWeight = positiveWeights.reduce(0, +) / Double(max(positiveWeights.count, 1))
+        return Loss(
             "sigmoidCrossEntropy", target: .values, accepts: [.labels], applies: .sigmoid, decisionThreshold: 0,
-            uninformed: { _ in (1 + positiveWeight) / 2 * naturalLog(2) }
+            uninformed: { _ in (1 + meanWeight) / 2 * naturalLog(2) }
         ) { x, target in
             let t = values(target, like: x, "sigmoidCrossEntropy")
-            let missed = t * softplus(-x)
-            return ((positiveWeight == 1 ? missed : positiveWeight * missed) + (1 - t) * softplus(x)).mean()
+            guard positiveWeights.count == 1 || x.id == nil || x.extent(-1) == positiveWeights.count else {
+                return fail(
+                    "sigmoidCrossEntropy", x, target, "there are \(positiveWeights.count) positive weights",
+                    "give one, or one per output")
+            }
+            var missed = t * softplus(-x)
+            if positiveWeights != [1] {
+                missed =
+                    missed
+                    * (positiveWeights.count == 1 ? x.scalar(positiveWeights[0]) : x.trace.vector(positiveWeights))
+            }
+            return (missed + (1 - t) * softplus(x)).mean()
         }
     }
 
@@ -31,15 +42,16 @@ extension Loss {
         return -(t * safeLog(p) + (1 - t) * safeLog(1 - p)).mean()
     }
 
-    /// max(0, 1 − y·x), the mean over all elements: support vectors (Cortes & Vapnik 1995).
+    /// max(0, 1 − y·x), squared if wanted, the mean over all elements: support vectors (Cortes & Vapnik 1995).
     ///
     /// Targets are ±1 or 0/1; every positive number means the positive class.
-    public static let hinge = Loss(
-        "hinge", target: .values, accepts: [.labels], decisionThreshold: 0, uninformed: { _ in 1 }
-    ) { x, target in
-        let t = values(target, like: x, "hinge")
-        let y = select(t .> 0, x.scalar(1), x.scalar(-1))
-        return relu(1 - y * x).mean()
+    public static func hinge(squared: Bool = false) -> Loss {
+        Loss("hinge", target: .values, accepts: [.labels], decisionThreshold: 0, uninformed: { _ in 1 }) { x, target in
+            let t = values(target, like: x, "hinge")
+            let y = select(t .> 0, x.scalar(1), x.scalar(-1))
+            let short = relu(1 - y * x)
+            return (squared ? short * short : short).mean()
+        }
     }
 
     /// ln p with p at least the smallest normal float, where the logarithm and its slope are still finite.

@@ -69,11 +69,12 @@ extension Loss {
         }
     }
 
-    /// Σ_{j ≠ y} max(0, margin − x_y + x_j) / C, the mean over the rows (Weston & Watkins 1999; PyTorch's
+    /// Σ_{j ≠ y} max(0, margin − x_y + x_j)^power / C, power 1 or 2, the mean over the rows (Weston & Watkins 1999; PyTorch's
     /// `MultiMarginLoss`). Targets are labels.
-    public static func multiClassHinge(margin: Double = 1) -> Loss {
+    public static func multiClassHinge(margin: Double = 1, squared: Bool = false) -> Loss {
         Loss(
-            "multiClassHinge", target: .labels, uninformed: { margin * Double($0 - 1) / Double($0) }
+            "multiClassHinge", target: .labels,
+            uninformed: { (squared ? margin * margin : margin) * Double($0 - 1) / Double($0) }
         ) { prediction, target in
             guard let (x, target, classes) = rows(prediction, target, "multiClassHinge") else {
                 return prediction.poison
@@ -83,7 +84,8 @@ extension Loss {
             }
             let hot = labels.oneHot(classes: classes) .> 0
             let own = select(hot, x, x.scalar(0)).sum(alongAxes: [1], keepingAxes: true)
-            let others = select(hot, x.scalar(0), relu(margin - own + x))
+            let short = relu(margin - own + x)
+            let others = select(hot, x.scalar(0), squared ? short * short : short)
             return (others.sum(alongAxes: [1]) / Double(classes)).mean()
         }
     }

@@ -27,8 +27,8 @@ extension Loss {
             .init(
                 "sigmoidCrossEntropy", aliases: ["bceWithLogits", "binaryCrossEntropyWithLogits"],
                 "two classes with one logit, or several yes-no labels",
-                [OptionSpec("positiveWeight", 1, .positive, "cost of a missed positive")]
-            ) { o throws(GraphError) in .sigmoidCrossEntropy(positiveWeight: o["positiveWeight"]) },
+                [OptionSpec("positiveWeights", 1, .weights, "cost of a missed positive, one number or one per output")]
+            ) { o throws(GraphError) in .sigmoidCrossEntropy(positiveWeights: o.numbers("positiveWeights") ?? [1]) },
             .init("binaryCrossEntropy", aliases: ["bce"], "two classes with one probability (after a sigmoid)") {
                 _ throws(GraphError) in .binaryCrossEntropy
             },
@@ -40,11 +40,13 @@ extension Loss {
                 o throws(GraphError) in
                 .categoricalCrossEntropy(labelSmoothing: o["labelSmoothing"], classWeights: o.numbers("classWeights"))
             },
-            .init("hinge", "two classes by margin, labels ±1 or 0/1") { _ throws(GraphError) in .hinge },
+            .init("hinge", "two classes by margin, labels ±1 or 0/1", [squared]) { o throws(GraphError) in
+                .hinge(squared: o.flag("squared"))
+            },
             .init(
                 "multiClassHinge", aliases: ["multiMargin"], "one class in C by margin",
-                [OptionSpec("margin", 1, .positive, "the distance wanted")]
-            ) { o throws(GraphError) in .multiClassHinge(margin: o["margin"]) },
+                [OptionSpec("margin", 1, .positive, "the distance wanted"), squared]
+            ) { o throws(GraphError) in .multiClassHinge(margin: o["margin"], squared: o.flag("squared")) },
             .init(
                 "kullbackLeibler", aliases: ["kl", "klDivergence"], "distance to a target distribution, on log-softmax"
             ) {
@@ -52,6 +54,7 @@ extension Loss {
             },
         ])
 
+    private static let squared = OptionSpec("squared", false, .flag, "square what is missing")
     private static let categoricalOptions = [
         OptionSpec("labelSmoothing", 0, .unit, "share of the target spread over all classes"),
         OptionSpec("classWeights", nil, .weights, "one weight per class"),

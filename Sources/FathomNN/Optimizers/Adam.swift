@@ -7,25 +7,32 @@ public struct Adam: Optimizer {
     public let beta2: Double
     public let epsilon: Double
     public let weightDecay: WeightDecay
+    /// Whether the largest v so far divides, so that steps never grow again (Reddi et al. 2018).
+    public let amsgrad: Bool
 
     public init(
         learningRate: Double = 1e-3, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8,
-        weightDecay: WeightDecay = .none
+        weightDecay: WeightDecay = .none, amsgrad: Bool = false
     ) {
         self.learningRate = learningRate
         self.beta1 = beta1
         self.beta2 = beta2
         self.epsilon = epsilon
         self.weightDecay = weightDecay
+        self.amsgrad = amsgrad
     }
 
     public var name: String { weightDecay.isDecoupled ? "adamW" : "adam" }
-    public var slots: [(name: String, initial: Double)] { [("mean", 0), ("square", 0)] }
+    public var slots: [(name: String, initial: Double)] {
+        [("mean", 0), ("square", 0)] + (amsgrad ? [("largestSquare", 0)] : [])
+    }
 
     public func update(_ c: UpdateContext) -> (parameter: Tensor, slots: [Tensor]) {
-        let (m, v, denominator) = c.moments(beta1: beta1, beta2: beta2, epsilon: epsilon)
+        let (m, v) = c.moments(beta1: beta1, beta2: beta2)
+        let largest = amsgrad ? max(c.slots[2], v) : v
         let stepSize = c.learningRate / c.biasCorrection(beta1)
-        return (c.parameter - stepSize * (m / denominator), [m, v])
+        let denominator = c.denominator(largest, beta2: beta2, epsilon: epsilon)
+        return (c.parameter - stepSize * (m / denominator), amsgrad ? [m, v, largest] : [m, v])
     }
 }
 
@@ -38,10 +45,13 @@ public func AdamW(
 }
 
 extension UpdateContext {
-    /// Adam's running moments (slots 0 and 1) and √v/√(1 − β₂ᵗ) + ε.
-    func moments(beta1: Double, beta2: Double, epsilon: Double) -> (mean: Tensor, square: Tensor, denominator: Tensor) {
-        let m = beta1 * slots[0] + (1 - beta1) * gradient
-        let v = beta2 * slots[1] + (1 - beta2) * (gradient * gradient)
-        return (m, v, sqrt(v) / sqrt(biasCorrection(beta2)) + epsilon)
+    /// Adam's running moments, from slots 0 and 1.
+    func moments(beta1: Double, beta2: Double) -> (mean: Tensor, square: Tensor) {
+        (beta1 * slots[0] + (1 - beta1) * gradient, beta2 * slots[1] + (1 - beta2) * (gradient * gradient))
+    }
+
+    /// √v/√(1 − β₂ᵗ) + ε.
+    func denominator(_ v: Tensor, beta2: Double, epsilon: Double) -> Tensor {
+        sqrt(v) / sqrt(biasCorrection(beta2)) + epsilon
     }
 }

@@ -34,7 +34,8 @@ public struct NAdam: Optimizer {
     public func updateScalars(_ scalars: [Tensor], step: Tensor) -> [Tensor] { [scalars[0] * momentum(step)] }
 
     public func update(_ c: UpdateContext) -> (parameter: Tensor, slots: [Tensor]) {
-        let (m, v, denominator) = c.moments(beta1: beta1, beta2: beta2, epsilon: epsilon)
+        let (m, v) = c.moments(beta1: beta1, beta2: beta2)
+        let denominator = c.denominator(v, beta2: beta2, epsilon: epsilon)
         let (now, next) = (momentum(c.step), momentum(c.step + 1))
         let ofGradient = c.learningRate * (1 - now) / (1 - c.scalars[0])
         let ofMean = c.learningRate * next / (1 - c.scalars[0] * next)

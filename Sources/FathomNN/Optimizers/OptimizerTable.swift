@@ -50,7 +50,7 @@ public enum OptimizerTable {
                 o throws(GraphError) in
                 Adam(
                     learningRate: o["learningRate"], beta1: o["beta1"], beta2: o["beta2"], epsilon: o["epsilon"],
-                    weightDecay: weightDecay(o))
+                    weightDecay: weightDecay(o), amsgrad: o.flag("amsgrad"))
             },
             .init("adamW", "Adam with decoupled weight decay", [rate(1e-3)] + betas(0.999) + [decayRate(1e-2)]) {
                 o throws(GraphError) in
@@ -97,6 +97,7 @@ public enum OptimizerTable {
         OptionSpec("momentum", .number(x), .fraction, "share of the last step kept")
     }
     private static let nesterov = OptionSpec("nesterov", false, .flag, "look ahead along the momentum")
+    private static let amsgrad = OptionSpec("amsgrad", false, .flag, "divide by the largest square so far")
     private static func decayRate(_ x: Double) -> OptionSpec {
         OptionSpec("weightDecay", .number(x), .nonNegative, "pull towards 0, λ")
     }

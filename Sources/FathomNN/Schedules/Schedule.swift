@@ -48,6 +48,11 @@ public struct Schedule: Sendable {
         Schedule("step") { pow(gamma, Double($0 / max(every, 1))) }
     }
 
+    /// × γ at each of the given steps.
+    public static func milestones(_ steps: [Int], gamma: Double = 0.1) -> Schedule {
+        Schedule("milestones") { step in pow(gamma, Double(steps.count { $0 <= step })) }
+    }
+
     /// γ^step.
     public static func exponential(gamma: Double) -> Schedule { Schedule("exponential") { pow(gamma, Double($0)) } }
 

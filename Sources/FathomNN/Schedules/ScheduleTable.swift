@@ -16,6 +16,15 @@ public enum ScheduleTable {
                 ]
             ) { .step(every: $0.count("every"), gamma: $0["gamma"]) },
             row(
+                "milestones", aliases: ["multiStep"], "× gamma at given steps",
+                [
+                    OptionSpec("steps", nil, .weights, required: true, "steps at which to reduce"),
+                    OptionSpec("gamma", 0.1, .positive, "factor of each reduction"),
+                ]
+            ) {
+                .milestones(($0.numbers("steps") ?? []).compactMap { Int(exactly: $0.rounded()) }, gamma: $0["gamma"])
+            },
+            row(
                 "exponential", "× gamma every step",
                 [OptionSpec("gamma", nil, .positive, required: true, "factor of every step, a little below 1")]
             ) { .exponential(gamma: $0["gamma"]) },
