@@ -19,6 +19,7 @@ enum Scalar {
         case .sigmoid: x >= 0 ? 1 / (1 + expf(-x)) : expf(x) / (1 + expf(x))
         case .softplus: x.isNaN ? x : max(x, 0) + log1pf(expf(-abs(x)))
         case .erf: erff(x)
+        case .erfc: erfcf(x)
         case .sqrt: x.squareRoot()
         case .rsqrt: 1 / x.squareRoot()
         case .abs: abs(x)

@@ -146,7 +146,7 @@ extension OpTable {
     private static func properties(of f: Op.Unary) -> (domain: Domain, tolerance: Tolerance, isLinear: Bool) {
         switch f {
         case .neg: (.uniform(-2, 2), .exact, true)
-        case .exp, .expm1, .tanh, .sigmoid, .softplus, .erf, .sin, .cos: (.uniform(-2, 2), .rounding, false)
+        case .exp, .expm1, .tanh, .sigmoid, .softplus, .erf, .erfc, .sin, .cos: (.uniform(-2, 2), .rounding, false)
         case .log, .log1p, .rsqrt: (.uniform(0.3, 3), .rounding, false)
         case .sqrt: (.uniform(0.3, 3), .exact, false)
         case .abs, .sign, .floor, .ceil, .round: (.grid(offset: 0.125), .exact, false)
