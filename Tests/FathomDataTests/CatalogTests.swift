@@ -156,6 +156,17 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
     }
 
+    @Test func cancellingBeforeTheStart() async throws {
+        let file = file(["http://127.0.0.1:1/f"])
+        let folder = try TemporaryFolder()
+        let path = folder.path
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await file.download(into: path)
+        }
+        await #expect(throws: DataError.cancelled) { try await task.value }
+    }
+
     @Test func folderThatCannotBeWritten() async throws {
         let server = try LocalServer(["/f": response(Self.body)])
         let error = await #expect(throws: DataError.self) {
