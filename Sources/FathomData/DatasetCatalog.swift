@@ -133,23 +133,12 @@ public enum DatasetCatalog {
             let imagePath = try locate([image + ".gz", image], of: entry, options)
             let label = prefix + "-labels-idx1-ubyte"
             let labelPath = try locate([label + ".gz", label], of: entry, options)
-            let pixels = try formatted { () throws(FormatError) in
-                try IDXReader.read(path: imagePath, scale: options.scaled ? 1 / 255 : 1)
+            return try formatted { () throws(FormatError) in
+                try IDXReader.readDataset(
+                    images: imagePath, labels: labelPath, name: entry.name, classNames: classNames,
+                    scale: options.scaled ? 1 / 255 : 1,
+                    provenance: .init(source: entry.source, licence: entry.licence))
             }
-            let labels = try formatted { () throws(FormatError) in try IDXReader.readLabels(path: labelPath) }
-            guard pixels.shape.count == 3 else {
-                throw .format(FormatError(file: imagePath, rule: "images have 3 dimensions, these \(pixels.shape)"))
-            }
-            guard labels.count == pixels.rowCount else {
-                throw .format(
-                    FormatError(
-                        file: labelPath, rule: "\(labels.count) labels for \(pixels.rowCount) images",
-                        hint: "the files of training and test part may be mixed up"))
-            }
-            return try Dataset(
-                name: entry.name, inputs: pixels.reshaped(to: [pixels.rowCount, 1] + pixels.rowShape),
-                targets: .classes(labels: labels, names: classNames),
-                provenance: .init(source: entry.source, licence: entry.licence))
         }
         return try DataSplit(train: part("train"), test: part("t10k"))
     }

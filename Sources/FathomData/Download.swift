@@ -68,6 +68,7 @@ private final class Transfer: NSObject, URLSessionDataDelegate, Sendable {
         var hasher = SHA256()
         var count = 0
         var failure: DataError?
+        var isCancelled = false
         var continuation: CheckedContinuation<Result<Void, DataError>, Never>?
     }
 
@@ -106,11 +107,22 @@ private final class Transfer: NSObject, URLSessionDataDelegate, Sendable {
         let task = session.dataTask(with: request)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                transfer.state.withLock { $0.continuation = continuation }
-                task.resume()
+                let isCancelled = transfer.state.withLock { state in
+                    if !state.isCancelled {
+                        state.continuation = continuation
+                        task.resume()
+                    }
+                    return state.isCancelled
+                }
+                if isCancelled { continuation.resume(returning: .failure(.cancelled)) }
             }
         } onCancel: {
-            task.cancel()
+            // Before the start only the note counts: a task that never ran would never report its end.
+            let hasStarted = transfer.state.withLock { state in
+                state.isCancelled = true
+                return state.continuation != nil
+            }
+            if hasStarted { task.cancel() }
         }
         try result.get()
         guard fsync(descriptor) == 0 else {

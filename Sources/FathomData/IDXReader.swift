@@ -19,6 +19,35 @@ public enum IDXReader {
         return try parseLabels(bytes.span.bytes, file: path, limits: limits)
     }
 
+    /// Reads a pair of files as a data set: images of two dimensions get a channel, `[rows, 1, height, width]`.
+    ///
+    /// Throws `FormatError` when the files do not hold as many labels as images, or a label has no class name; without
+    /// class names the classes are called by their numbers.
+    public static func readDataset(
+        images: String, labels: String, name: String, classNames: [String]? = nil, scale: Float = 1,
+        provenance: Dataset.Provenance, limits: Limits = Limits()
+    ) throws(FormatError) -> Dataset {
+        var inputs = try read(path: images, scale: scale, limits: limits)
+        let codes = try readLabels(path: labels, limits: limits)
+        guard codes.count == inputs.rowCount else {
+            throw FormatError(
+                file: labels, rule: "\(codes.count) labels for \(inputs.rowCount) images",
+                hint: "the files of training and test part may be mixed up")
+        }
+        let names = classNames ?? (0...(codes.max() ?? 0)).map { String($0) }
+        if let row = codes.firstIndex(where: { Int($0) >= names.count }) {
+            throw FormatError(
+                file: labels, at: .offset(8 + row),
+                rule: "label \(codes[row]) of row \(row), there are \(names.count) classes")
+        }
+        if inputs.shape.count == 3 {
+            inputs = DataArray(unchecked: inputs.values, shape: [inputs.rowCount, 1] + inputs.rowShape)
+        }
+        return Dataset(
+            unchecked: name, inputs: inputs, targets: .classes(labels: codes, names: names), featureNames: [],
+            provenance: provenance)
+    }
+
     /// Reads values from bytes in memory; `file` names them in errors.
     public static func parse(
         _ bytes: RawSpan, file: String, scale: Float = 1, limits: Limits = Limits()

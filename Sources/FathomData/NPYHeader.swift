@@ -22,7 +22,8 @@ struct NPYHeader {
     var dataOffset: Int
     var elementCount: Int
 
-    init(_ bytes: RawSpan, file: String, limits: Limits) throws(FormatError) {
+    /// Reads the header at the start of `bytes`; `byteCount` is the length of the whole file where that is more.
+    init(_ bytes: RawSpan, byteCount: Int? = nil, file: String, limits: Limits) throws(FormatError) {
         let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]
         guard bytes.bytes(at: 0, count: 6) == magic else {
             throw FormatError(file: file, at: .offset(0), rule: "does not begin with \\x93NUMPY")
@@ -54,11 +55,11 @@ struct NPYHeader {
         }
         elementCount = count
         let (size, overflow) = count.multipliedReportingOverflow(by: itemSize)
-        guard !overflow, size == bytes.byteCount - dataOffset else {
+        let rest = (byteCount ?? bytes.byteCount) - dataOffset
+        guard !overflow, size == rest else {
             throw FormatError(
                 file: file, at: .offset(dataOffset),
-                rule: "shape \(shape) needs \(overflow ? "too many" : String(size)) bytes, there are "
-                    + "\(bytes.byteCount - dataOffset)")
+                rule: "shape \(shape) needs \(overflow ? "too many" : String(size)) bytes, there are \(rest)")
         }
     }
 

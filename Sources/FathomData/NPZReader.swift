@@ -20,7 +20,7 @@ public enum NPZReader {
     ) throws(FormatError) -> [(name: String, array: DataArray)] {
         var arrays: [(name: String, array: DataArray)] = []
         for entry in try arrayEntries(bytes, file: file, limits: limits) {
-            let content = try entry.unpacked(bytes, file: file)
+            let content = try unpacked(entry, bytes, file: file, limits: limits)
             let array = try NPYReader.parse(content.span.bytes, file: "\(file)/\(entry.name)", limits: limits)
             arrays.append((String(entry.name.dropLast(4)), array))
         }
@@ -41,7 +41,7 @@ public enum NPZReader {
                 let names = entries.map { $0.name.dropLast(4) }.joined(separator: ", ")
                 throw FormatError(file: path, rule: "no array is called \"\(name)\"", hint: "there are: \(names)")
             }
-            return try entry.unpacked(bytes.span.bytes, file: path)
+            return try unpacked(entry, bytes.span.bytes, file: path, limits: limits)
         }
         let inputBytes = try content(inputs)
         let array = try NPYReader.parse(inputBytes.span.bytes, file: "\(path)/\(inputs)", limits: limits)
@@ -57,6 +57,17 @@ public enum NPZReader {
             unchecked: inputs, inputs: array,
             targets: .classes(labels: codes, names: (0...greatest).map { String($0) }), featureNames: [],
             provenance: .init(source: path, licence: "unknown"))
+    }
+
+    /// The content of an entry whose header has been found right before memory is taken for all of it.
+    private static func unpacked(
+        _ entry: ZipDirectory.Entry, _ bytes: RawSpan, file: String, limits: Limits
+    ) throws(FormatError) -> [UInt8] {
+        // Twelve bytes stand before the longest header.
+        let start = try entry.check(bytes, file: file, prefix: limits.headerBytes + 12)
+        _ = try NPYHeader(
+            start.span.bytes, byteCount: entry.unpackedSize, file: "\(file)/\(entry.name)", limits: limits)
+        return try entry.unpacked(bytes, file: file)
     }
 
     private static func arrayEntries(
@@ -85,13 +96,15 @@ enum ZipDirectory {
         var data: Range<Int>
         var limit: Int
 
-        /// The content, its size and checksum checked before memory is taken for it.
-        func unpacked(_ bytes: RawSpan, file: String) throws(FormatError) -> [UInt8] {
+        /// Checks size and checksum of the content without keeping it, and returns its first `prefix` bytes.
+        func check(_ bytes: RawSpan, file: String, prefix: Int) throws(FormatError) -> [UInt8] {
             let packed = bytes.extracting(data)
             var checksum = UInt(0)
+            var start: [UInt8] = []
             func add(_ chunk: RawSpan) {
                 chunk.withUnsafeBytes { buffer in
                     checksum = crc32_z(checksum, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), buffer.count)
+                    start.append(contentsOf: buffer.prefix(prefix - start.count))
                 }
             }
             var size = packed.byteCount
@@ -108,9 +121,18 @@ enum ZipDirectory {
                     rule: "\"\(name.escapedForDisplay)\" does not have the size and checksum that the directory says",
                     hint: "the file is damaged; copy or download it again")
             }
+            return start
+        }
+
+        /// The content; call `check` before.
+        func unpacked(_ bytes: RawSpan, file: String) throws(FormatError) -> [UInt8] {
             guard isDeflated else { return bytes.bytes(at: data.lowerBound, count: data.count) ?? [] }
-            return try Inflate.unpacked(
-                packed, wrapping: .raw, file: file, offset: data.lowerBound, limit: unpackedSize)
+            var out: [UInt8] = []
+            out.reserveCapacity(unpackedSize)
+            try Inflate.unpack(
+                bytes.extracting(data), wrapping: .raw, file: file, offset: data.lowerBound, limit: unpackedSize
+            ) { chunk in chunk.withUnsafeBytes { out.append(contentsOf: $0) } }
+            return out
         }
     }
 

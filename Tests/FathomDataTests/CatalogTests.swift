@@ -156,6 +156,17 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
     }
 
+    @Test func cancellingBeforeTheStart() async throws {
+        let file = file(["http://127.0.0.1:1/f"])
+        let folder = try TemporaryFolder()
+        let path = folder.path
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await file.download(into: path)
+        }
+        await #expect(throws: DataError.cancelled) { try await task.value }
+    }
+
     @Test func folderThatCannotBeWritten() async throws {
         let server = try LocalServer(["/f": response(Self.body)])
         let error = await #expect(throws: DataError.self) {
@@ -170,20 +181,19 @@ import Testing
 
 /// Answers requests on 127.0.0.1 with prepared bytes, by path.
 final class LocalServer: Sendable {
+    /// Shared with the thread, which alone closes the listener: a number closed by another would soon be that of
+    /// another test's server.
+    private final class State: Sendable {
+        let requests = Mutex(0)
+        let isStopped = Mutex(false)
+    }
+
     private let port: UInt16
-    private let listener: Int32
-    private let requests = Mutex(0)
+    private let state = State()
 
     init(_ answers: [String: [UInt8]], closes: Bool = true) throws {
-        #if canImport(Darwin)
-            let listener = socket(AF_INET, SOCK_STREAM, 0)
-        #else
-            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        #endif
-        self.listener = listener
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        let listener = Self.makeSocket()
+        var address = Self.loopback(port: 0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let bound = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -192,21 +202,16 @@ final class LocalServer: Sendable {
         }
         port = UInt16(bigEndian: address.sin_port)
         guard bound else { throw DataError.system(path: "127.0.0.1", operation: "listen on", reason: "refused") }
-        let thread = Thread { [weak self] in
+        let thread = Thread { [state] in
+            defer { close(listener) }
             while true {
                 let connection = accept(listener, nil, nil)
-                guard connection >= 0 else { return }
-                var request: [UInt8] = []
-                var buffer = [UInt8](repeating: 0, count: 4096)
-                while !String(decoding: request, as: UTF8.self).contains("\r\n\r\n") {
-                    let count = read(connection, &buffer, buffer.count)
-                    guard count > 0 else { break }
-                    request += buffer[..<count]
+                if connection < 0 || state.isStopped.withLock({ $0 }) {
+                    if connection >= 0 { close(connection) }
+                    return
                 }
-                let path = String(decoding: request, as: UTF8.self).split(separator: " ").dropFirst().first ?? ""
-                let answer = answers[String(path)] ?? Array("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".utf8)
-                _ = answer.withUnsafeBytes { send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-                self?.requests.withLock { $0 += 1 }
+                Self.answer(connection, answers)
+                state.requests.withLock { $0 += 1 }
                 if closes { close(connection) }
             }
         }
@@ -214,11 +219,53 @@ final class LocalServer: Sendable {
     }
 
     deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
+        state.isStopped.withLock { $0 = true }
+        // Wakes the thread.
+        let connection = Self.makeSocket()
+        var address = Self.loopback(port: port)
+        _ = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(connection, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        close(connection)
     }
 
-    var requestCount: Int { requests.withLock { $0 } }
+    private static func makeSocket() -> Int32 {
+        #if canImport(Darwin)
+            return socket(AF_INET, SOCK_STREAM, 0)
+        #else
+            return socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        #endif
+    }
+
+    private static func loopback(port: UInt16) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        return address
+    }
+
+    private static func answer(_ connection: Int32, _ answers: [String: [UInt8]]) {
+        var request = ""
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while !request.hasSuffix("\r\n\r\n") {
+            let count = read(connection, &buffer, buffer.count)
+            guard count > 0 else { break }
+            request += String(decoding: buffer[..<count], as: UTF8.self)
+        }
+        let path = request.split(separator: " ").dropFirst().first ?? ""
+        let answer = answers[String(path)] ?? Array("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".utf8)
+        #if canImport(Darwin)
+            let flags: Int32 = 0
+        #else
+            let flags = Int32(MSG_NOSIGNAL)
+        #endif
+        _ = answer.withUnsafeBytes { send(connection, $0.baseAddress, $0.count, flags) }
+    }
+
+    var requestCount: Int { state.requests.withLock { $0 } }
 
     func url(_ path: String) -> String { "http://127.0.0.1:\(port)\(path)" }
 }

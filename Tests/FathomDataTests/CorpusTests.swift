@@ -162,6 +162,48 @@ enum Corpus {
         #expect(dataset.inputs.row(1).allSatisfy { $0 == 0 })
     }
 
+    @Test func labelsMustFitTheImages() throws {
+        let good = Corpus.folder + "/good/"
+        let provenance = Dataset.Provenance(source: "test", licence: "none")
+        let error = #expect(throws: FormatError.self) {
+            try IDXReader.readDataset(
+                images: good + "kind8.idx", labels: good + "labels.idx", name: "t", provenance: provenance)
+        }
+        #expect(error?.rule == "5 labels for 2 images")
+        let folder = try TemporaryFolder()
+        try Data([0, 0, 8, 1, 0, 0, 0, 2, 1, 3]).write(to: URL(fileURLWithPath: folder.path + "/l"))
+        let dataset = try IDXReader.readDataset(
+            images: good + "kind8.idx.gz", labels: folder.path + "/l", name: "t", provenance: provenance)
+        #expect(dataset.inputs.shape == [2, 1, 3, 4])
+        #expect(dataset.classNames == ["0", "1", "2", "3"])
+        #expect(throws: FormatError.self) {
+            try IDXReader.readDataset(
+                images: good + "kind8.idx", labels: folder.path + "/l", name: "t", classNames: ["a", "b"],
+                provenance: provenance)
+        }
+    }
+
+    @Test func filesAreReadByTheirEnding() throws {
+        #expect(try Dataset.read(path: Corpus.folder + "/good/stored.npz").labels == [1, 0])
+        let folder = try TemporaryFolder()
+        try Data("a\tb\n1\t0\n2\t1\n".utf8).write(to: URL(fileURLWithPath: folder.path + "/t.TSV"))
+        let table = try Dataset.read(path: folder.path + "/t.TSV")
+        #expect(table.labels == [0, 1])
+        #expect(table.name == "t")
+        #expect(throws: FormatError.self) { try Dataset.read(path: Corpus.folder + "/make.py") }
+    }
+
+    #if os(Linux)
+        @Test func aFullDiskIsAnError() throws {
+            let descriptor = open("/dev/full", O_WRONLY)
+            defer { close(descriptor) }
+            let error = #expect(throws: DataError.self) {
+                try FileBytes.writeAll([1, 2, 3], to: descriptor, path: "/dev/full")
+            }
+            #expect(error?.description.contains("No space left") == true)
+        }
+    #endif
+
     @Test func whatIsNoFileIsRefused() throws {
         let folder = try TemporaryFolder()
         let fifo = folder.path + "/fifo"
