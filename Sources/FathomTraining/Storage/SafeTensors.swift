@@ -28,7 +28,7 @@ public struct SafeTensors: Sendable {
         /// Number of dimensions of a tensor.
         public var dimensions = 32
         /// Bytes of all names and all metadata together.
-        public var stringBytes = 1 << 25
+        public var stringBytes = 1 << 24
 
         /// The default bounds.
         public init() {}
