@@ -345,7 +345,13 @@ public final class RunStore: Sendable {
                     try RunStoreSchema.insert(metrics, database)
                     let insert = try database.cachedStatement(
                         sql: "INSERT OR REPLACE INTO observations (series, step, value) VALUES (?, ?, ?)")
-                    for row in observations {
+                    // In the order of the table, so that neighbours go to the same page; of two values for one step the
+                    // later call's comes later.
+                    let order = observations.indices.sorted {
+                        let (a, b) = (observations[$0], observations[$1])
+                        return (a.series, a.step, $0) < (b.series, b.step, $1)
+                    }
+                    for row in order.lazy.map({ observations[$0] }) {
                         try insert.execute(arguments: [row.series, row.step, stored(row.value)])
                     }
                 }
