@@ -85,7 +85,10 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: path + "/.fathom-tmp-1-1"))
         #expect(folder.names == ["run"])
         try write([1], to: folder.file("plain"))
-        #expect(storageError { try RunFolder.create(at: folder.file("plain"), configuration: "") }?.cause == .exists)
+        #expect(mkdir(folder.file("empty"), 0o700) == 0)
+        for taken in ["plain", "empty"] {
+            #expect(storageError { try RunFolder.create(at: folder.file(taken), configuration: "") }?.cause == .exists)
+        }
         for other in [folder.path, folder.file("nothing"), folder.file("plain")] {
             guard case .missing = storageError({ try RunFolder.resume(other) })?.cause else {
                 Issue.record("\(other) is no run")

@@ -181,7 +181,7 @@ import Testing
         try store.close()
         let original = try bytes(of: path)
         var random = SeededGenerator(state: 11)
-        for round in 0..<200 {
+        for round in 0..<100 {
             var copy = original
             for _ in 0..<20 {
                 let position = Int.random(in: 100..<copy.count, using: &random)
