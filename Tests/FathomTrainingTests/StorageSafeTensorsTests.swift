@@ -80,28 +80,40 @@ struct BadFile: CustomTestStringConvertible, Sendable {
         BadFile("shape null", file("{\"a\":\(tensor("null", "0", "4"))}", 4), .syntax),
         BadFile("shape true", file("{\"a\":\(tensor("[true]", "0", "4"))}", 4), .number),
         BadFile("30 digits", file("{\"a\":\(tensor("[1]", "0", String(repeating: "9", count: 30)))}", 4), .number),
-        BadFile("33 dimensions", file("{\"a\":\(tensor("[\(Array(repeating: "1", count: 33).joined(separator: ","))]", "0", "4"))}", 4), .limit),
+        BadFile(
+            "33 dimensions",
+            file("{\"a\":\(tensor("[\(Array(repeating: "1", count: 33).joined(separator: ","))]", "0", "4"))}", 4),
+            .limit),
         BadFile("shape and offsets differ", file("{\"a\":\(tensor("[2]", "0", "4"))}", 4), .offsets),
         BadFile("offsets reversed", file("{\"a\":\(tensor("[1]", "4", "0"))}", 4), .offsets),
         BadFile("one offset", file("{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0]}}", 0), .offsets),
         BadFile("three offsets", file("{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0,0]}}", 0), .limit),
         BadFile("overlap", file("{\"a\":\(tensor("[2]", "0", "8")),\"b\":\(tensor("[2]", "4", "12"))}", 12), .offsets),
-        BadFile("twice the same bytes", file("{\"a\":\(tensor("[1]", "0", "4")),\"b\":\(tensor("[1]", "0", "4"))}", 4), .offsets),
+        BadFile(
+            "twice the same bytes", file("{\"a\":\(tensor("[1]", "0", "4")),\"b\":\(tensor("[1]", "0", "4"))}", 4),
+            .offsets),
         BadFile("hole", file("{\"a\":\(tensor("[1]", "0", "4")),\"b\":\(tensor("[1]", "8", "12"))}", 12), .offsets),
         BadFile("hole at the start", file("{\"a\":\(tensor("[1]", "4", "8"))}", 8), .offsets),
         BadFile("bytes behind", file("{\"a\":\(tensor("[1]", "0", "4"))}", 5), .offsets),
         BadFile("data cut", file("{\"a\":\(tensor("[2]", "0", "8"))}", 7), .truncated),
         BadFile("bytes without a tensor", file("{}", 1), .offsets),
-        BadFile("duplicate name", file("{\"a\":\(tensor("[1]", "0", "4")),\"a\":\(tensor("[1]", "4", "8"))}", 8), .duplicateKey),
-        BadFile("duplicate name, escaped", file("{\"a\":\(tensor("[1]", "0", "4")),\"\\u0061\":\(tensor("[1]", "4", "8"))}", 8), .duplicateKey),
-        BadFile("duplicate member", file("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0), .duplicateKey),
+        BadFile(
+            "duplicate name", file("{\"a\":\(tensor("[1]", "0", "4")),\"a\":\(tensor("[1]", "4", "8"))}", 8),
+            .duplicateKey),
+        BadFile(
+            "duplicate name, escaped",
+            file("{\"a\":\(tensor("[1]", "0", "4")),\"\\u0061\":\(tensor("[1]", "4", "8"))}", 8), .duplicateKey),
+        BadFile(
+            "duplicate member",
+            file("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0), .duplicateKey),
         BadFile("duplicate metadata", file("{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", 0), .duplicateKey),
         BadFile("metadata twice", file("{\"__metadata__\":{},\"__metadata__\":{}}", 0), .duplicateKey),
         BadFile("metadata with a number", file("{\"__metadata__\":{\"a\":1}}", 0), .syntax),
         BadFile("missing member", file("{\"a\":{\"dtype\":\"U8\",\"shape\":[0]}}", 0), .missingKey),
         BadFile("unknown type", file("{\"a\":\(tensor("[1]", "0", "4", dtype: "F33"))}", 4), .unknownType),
         BadFile("unknown member", file("{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"x\":[0,0]}}", 0), .unknownKey),
-        BadFile("four members", file("{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0],\"x\":1}}", 0), .limit),
+        BadFile(
+            "four members", file("{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0],\"x\":1}}", 0), .limit),
     ]
 }
 
@@ -223,7 +235,9 @@ struct BadFile: CustomTestStringConvertible, Sendable {
     @Test func survivesTwentyThousandMutations() throws {
         var random = SeededGenerator(state: 7)
         let seeds = [try Self.sample().encoded(), try bytes(of: golden + "/read.safetensors")]
-        let tokens = ["\"", "{", "}", "[", "]", ",", ":", "\\", "\\u", "0", "9223372036854775807", "-", "1e9", "F16", " "]
+        let tokens = [
+            "\"", "{", "}", "[", "]", ",", ":", "\\", "\\u", "0", "9223372036854775807", "-", "1e9", "F16", " ",
+        ]
         var refused = 0
         for _ in 0..<20_000 {
             var bytes = seeds[Int.random(in: 0..<2, using: &random)]
@@ -233,7 +247,8 @@ struct BadFile: CustomTestStringConvertible, Sendable {
                 switch Int.random(in: 0..<6, using: &random) {
                 case 0: bytes[position] ^= 1 << UInt8.random(in: 0..<8, using: &random)
                 case 1: bytes[position] = UInt8.random(in: 0...255, using: &random)
-                case 2: bytes.removeSubrange(position..<min(bytes.count, position + Int.random(in: 1...9, using: &random)))
+                case 2:
+                    bytes.removeSubrange(position..<min(bytes.count, position + Int.random(in: 1...9, using: &random)))
                 case 3:
                     let token = Array(tokens.randomElement(using: &random)!.utf8)
                     bytes.insert(contentsOf: token, at: position)

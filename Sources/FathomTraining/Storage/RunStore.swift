@@ -279,11 +279,27 @@ public final class RunStore: Sendable {
         try throwFailure()
     }
 
-    /// Flushes and closes; recording is an error from then on.
+    /// Flushes and closes; recording is an error from then on. When the flush fails, the store stays open.
     public func close() throws(StorageError) {
-        if writer != nil && pending.withLock({ !$0.isClosed }) { try flush() }
-        pending.withLock { $0.isClosed = true }
-        try attempt("close") { try database.close() }
+        // Closed to others first, so that no row comes in after the last flush.
+        let wasOpen = pending.withLock { pending in
+            defer { pending.isClosed = true }
+            return !pending.isClosed
+        }
+        guard wasOpen else { return }
+        do throws(StorageError) {
+            queue.sync { drain() }
+            try throwFailure()
+            try attempt("close") { try database.close() }
+        } catch {
+            pending.withLock { $0.isClosed = false }
+            throw error
+        }
+    }
+
+    /// A store that is dropped without `close` writes what it still holds, as far as it can.
+    deinit {
+        if pending.withLock({ !$0.isClosed }) { drain() }
     }
 
     private func requireWriter() throws(StorageError) -> any DatabaseWriter {
@@ -296,7 +312,6 @@ public final class RunStore: Sendable {
 
     private func append(_ add: (inout Pending) -> Void) throws(StorageError) {
         _ = try requireWriter()
-        try throwFailure()
         let (start, wait) = pending.withLock { pending in
             add(&pending)
             let count = pending.observations.count + pending.metrics.count
@@ -308,6 +323,8 @@ public final class RunStore: Sendable {
         }
         if start { queue.async { self.drain() } }
         if wait { queue.sync {} }
+        // Last, so that the rows of this call are kept also by a caller that reports the failure and goes on.
+        try throwFailure()
     }
 
     /// Writes what has gathered; runs on the queue.
@@ -321,14 +338,22 @@ public final class RunStore: Sendable {
             }
             return (pending.metrics, pending.observations)
         }
-        if metrics.isEmpty && observations.isEmpty { return }
+        guard let writer, !metrics.isEmpty || !observations.isEmpty else { return }
         do throws(StorageError) {
-            try write { database in
-                try RunStoreSchema.insert(metrics, database)
-                let insert = try database.cachedStatement(
-                    sql: "INSERT OR REPLACE INTO observations (series, step, value) VALUES (?, ?, ?)")
-                for row in observations {
-                    try insert.execute(arguments: [row.series, row.step, stored(row.value)])
+            try attempt("write") {
+                try writer.write { database in
+                    try RunStoreSchema.insert(metrics, database)
+                    let insert = try database.cachedStatement(
+                        sql: "INSERT OR REPLACE INTO observations (series, step, value) VALUES (?, ?, ?)")
+                    // In the order of the table, so that neighbours go to the same page; of two values for one step the
+                    // later call's comes later.
+                    let order = observations.indices.sorted {
+                        let (a, b) = (observations[$0], observations[$1])
+                        return (a.series, a.step, $0) < (b.series, b.step, $1)
+                    }
+                    for row in order.lazy.map({ observations[$0] }) {
+                        try insert.execute(arguments: [row.series, row.step, stored(row.value)])
+                    }
                 }
             }
         } catch {

@@ -28,7 +28,7 @@ public struct SafeTensors: Sendable {
         /// Number of dimensions of a tensor.
         public var dimensions = 32
         /// Bytes of all names and all metadata together.
-        public var stringBytes = 1 << 25
+        public var stringBytes = 1 << 24
 
         /// The default bounds.
         public init() {}
@@ -152,7 +152,7 @@ public struct SafeTensors: Sendable {
         let start = 8 + length
         let entries = header.slots.map { slot in
             let raw = file.extracting(start + slot.range.lowerBound..<start + slot.range.upperBound)
-            return Entry(slot.name, slot.tensor(raw.withUnsafeBytes { [UInt8]($0) }))
+            return Entry(String(decoding: slot.name, as: UTF8.self), slot.tensor(raw.withUnsafeBytes { [UInt8]($0) }))
         }
         return SafeTensors(distinct: entries, metadata: header.metadata)
     }
@@ -182,7 +182,7 @@ public struct SafeTensors: Sendable {
                 // The slots cover the data without holes, in order.
                 let raw = try bytes(file, at: 8 + length + slot.range.lowerBound, count: slot.range.count)
                 observe(raw.span.bytes)
-                entries.append(Entry(slot.name, slot.tensor(raw)))
+                entries.append(Entry(String(decoding: slot.name, as: UTF8.self), slot.tensor(raw)))
             }
             return SafeTensors(distinct: entries, metadata: header.metadata)
         } catch {

@@ -26,7 +26,8 @@ struct SafeTensorsHeader {
 
     /// Where a tensor lies in the data section.
     struct Slot {
-        let name: String
+        /// In bytes, shared with the parser's set of keys: a copy of each would double what a file can claim.
+        let name: [UInt8]
         let type: SourceType
         let shape: [Int]
         let range: Range<Int>
@@ -125,7 +126,7 @@ struct SafeTensorsHeader {
                 .offsets, "tensor \(show(name)) takes \(needed) bytes, its offsets \(offsets)", at: start)
         }
         return Slot(
-            name: String(decoding: name, as: UTF8.self), type: type, shape: shape, range: offsets[0]..<offsets[1])
+            name: name, type: type, shape: shape, range: offsets[0]..<offsets[1])
     }
 
     /// The tensors must cover the data from its start to its end, each byte once.
@@ -138,7 +139,7 @@ struct SafeTensorsHeader {
                 let what = slot.range.lowerBound < end ? "overlaps the one before" : "leaves a hole before it"
                 throw FormatError(
                     rule: .offsets, offset: dataStart + min(end, dataCount),
-                    detail: "tensor \(show(Array(slot.name.utf8))) \(what)")
+                    detail: "tensor \(show(slot.name)) \(what)")
             }
             end = slot.range.upperBound
         }
