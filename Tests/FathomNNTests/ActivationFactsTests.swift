@@ -45,22 +45,44 @@ import Testing
     }
     static let shapes = [
         Shape(activation: .sigmoid, range: 0...1, monotone: true, saturating: (true, true), maxSlope: 0.25, place: 0),
-        Shape(activation: .sigmoid(slope: 3), range: 0...1, monotone: true, saturating: (true, true), maxSlope: 0.75, place: 0),
+        Shape(
+            activation: .sigmoid(slope: 3), range: 0...1, monotone: true, saturating: (true, true), maxSlope: 0.75,
+            place: 0),
         Shape(activation: .tanh, range: -1...1, monotone: true, saturating: (true, true), maxSlope: 1, place: 0),
-        Shape(activation: .relu, range: 0 ... .infinity, monotone: true, saturating: (true, false), maxSlope: 1, place: nil),
+        Shape(
+            activation: .relu, range: 0 ... .infinity, monotone: true, saturating: (true, false), maxSlope: 1,
+            place: nil),
         Shape(activation: .relu6, range: 0...6, monotone: true, saturating: (true, true), maxSlope: 1, place: nil),
         Shape(activation: .softsign, range: -1...1, monotone: true, saturating: (true, true), maxSlope: 1, place: 0),
-        Shape(activation: .exponential, range: 0 ... .infinity, monotone: true, saturating: (true, false), maxSlope: .infinity, place: nil),
-        Shape(activation: .gaussian, range: 0...1, monotone: false, saturating: (true, true), maxSlope: 0.8577638849607068, place: nil),
+        Shape(
+            activation: .exponential, range: 0 ... .infinity, monotone: true, saturating: (true, false),
+            maxSlope: .infinity, place: nil),
+        Shape(
+            activation: .gaussian, range: 0...1, monotone: false, saturating: (true, true),
+            maxSlope: 0.8577638849607068, place: nil),
         Shape(activation: .sine, range: -1...1, monotone: false, saturating: (false, false), maxSlope: 1, place: 0),
-        Shape(activation: .silu, range: -0.2784645427610738 ... .infinity, monotone: false, saturating: (true, false), maxSlope: 1.0998393194, place: 2.3993572805),
-        Shape(activation: .gelu, range: -0.16997120747990369 ... .infinity, monotone: false, saturating: (true, false), maxSlope: 1.1289041, place: 1.4142135),
-        Shape(activation: .mish, range: -0.30884 ... .infinity, monotone: false, saturating: (true, false), maxSlope: 1.0885, place: nil),
-        Shape(activation: .logSigmoid, range: -.infinity...0, monotone: true, saturating: (false, true), maxSlope: 1, place: nil),
-        Shape(activation: .selu, range: -1.7580993408473766 ... .infinity, monotone: true, saturating: (true, false), maxSlope: 1.7580993408473766, place: nil),
-        Shape(activation: .scaledTanh, range: -1.7159...1.7159, monotone: true, saturating: (true, true), maxSlope: 1.1439333333, place: 0),
+        Shape(
+            activation: .silu, range: -0.2784645427610738 ... .infinity, monotone: false, saturating: (true, false),
+            maxSlope: 1.0998393194, place: 2.3993572805),
+        Shape(
+            activation: .gelu, range: -0.16997120747990369 ... .infinity, monotone: false, saturating: (true, false),
+            maxSlope: 1.1289041, place: 1.4142135),
+        Shape(
+            activation: .mish, range: -0.30884 ... .infinity, monotone: false, saturating: (true, false),
+            maxSlope: 1.0885, place: nil),
+        Shape(
+            activation: .logSigmoid, range: -.infinity...0, monotone: true, saturating: (false, true), maxSlope: 1,
+            place: nil),
+        Shape(
+            activation: .selu, range: -1.7580993408473766 ... .infinity, monotone: true, saturating: (true, false),
+            maxSlope: 1.7580993408473766, place: nil),
+        Shape(
+            activation: .scaledTanh, range: -1.7159...1.7159, monotone: true, saturating: (true, true),
+            maxSlope: 1.1439333333, place: 0),
         Shape(activation: .step, range: 0...1, monotone: true, saturating: (true, true), maxSlope: 0, place: 0),
-        Shape(activation: .identity, range: -.infinity ... .infinity, monotone: true, saturating: (false, false), maxSlope: 1, place: 0),
+        Shape(
+            activation: .identity, range: -.infinity ... .infinity, monotone: true, saturating: (false, false),
+            maxSlope: 1, place: 0),
     ]
 
     @Test(arguments: shapes.indices) func shapeIsFound(_ row: Int) throws {
@@ -92,7 +114,7 @@ import Testing
                 var facts: ActivationFacts?
                 let time = try clock.measure { facts = try ActivationFacts(entry.make()) }
                 #if !DEBUG
-                #expect(time < .milliseconds(200), "\(entry.name) took \(time)")
+                    #expect(time < .milliseconds(200), "\(entry.name) took \(time)")
                 #endif
                 #expect(facts?.meanSquare.isFinite == true)
             } else {

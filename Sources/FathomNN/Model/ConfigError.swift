@@ -42,7 +42,9 @@ func spelling(_ word: String) -> String { String(word.lowercased().filter { $0 !
 func nearestSpelling(of word: String, among candidates: [String]) -> String? {
     let target = Array(spelling(word).prefix(64))
     let ranked = candidates.map { (distance: editDistance(target, Array(spelling($0))), name: $0) }
-    guard let best = ranked.min(by: { $0.distance < $1.distance }), best.distance <= max(1, target.count / 3) else {
+    guard let best = ranked.min(by: { $0.distance < $1.distance }),
+        best.distance <= (target.count < 4 ? 1 : max(2, target.count / 3))
+    else {
         // A word that begins or ends a candidate, as `norm` does.
         let key = String(target)
         return key.count < 3 ? nil : candidates.first { spelling($0).hasPrefix(key) || spelling($0).hasSuffix(key) }
