@@ -134,6 +134,20 @@ struct LossTests {
         }
     }
 
+    @Test("class weights that do not sum to the number of rows, by PyTorch 2.13")
+    func classWeights() throws {
+        let logits: [Double] = [0.5, -1, 2, 1.5, 0.25, -0.75]
+        func value(_ smoothing: Double, _ shape: [Int], _ target: [Double]) throws -> Double {
+            try evaluate(
+                .softmaxCrossEntropy(labelSmoothing: smoothing, classWeights: [1, 2, 4]), prediction: ([2, 3], logits),
+                target: (shape, target), labels: shape.count == 1
+            ).value
+        }
+        #expect(try abs(value(0, [2], [2, 0]) - 0.2591835592071704) < 1e-15)
+        #expect(try abs(value(0.1, [2], [2, 0]) - 0.3866244522361245) < 1e-15)
+        #expect(try abs(value(0, [2, 3], [0.2, 0.3, 0.5, 0.6, 0.4, 0]) - 2.119306641905077) < 1e-15)
+    }
+
     @Test("one graph serves every batch size")
     func batchSizes() throws {
         let trace = Trace(isTraining: true)

@@ -104,6 +104,11 @@ struct MetricTests {
             predictions: [0.9, 0, 0.1, 0.2, 0.1, 0.7, 0.3, 0.6, 0.1, 0.1, 0, 0.9], width: 3, labels: [0, 0, 1, 2])
         let value = try #require(try Metric.rocAUC(batch))
         #expect(abs(value - (0.75 + 1 + 1) / 3) < 1e-12)
+        // scikit-learn 1.9: roc_auc_score(multi_class: "ovr").
+        let scores: [Float] = [0.9, 0, 0.1, 0.2, 0.1, 0.7, 0.3, 0.6, 0.1, 0.1, 0, 0.9, 0.4, 0.3, 0.3, 0.2, 0.3, 0.5]
+        let mixed = try #require(
+            try Metric.rocAUC(MetricBatch(predictions: scores, width: 3, labels: [0, 0, 1, 2, 1, 2])))
+        #expect(abs(mixed - 0.8333333333333334) < 1e-12)
         let missing = try MetricBatch(predictions: [0.9, 0, 0.1, 0.2, 0.1, 0.7], width: 3, labels: [0, 1])
         #expect(try Metric.rocAUC(missing) == 1)
     }
@@ -163,10 +168,10 @@ struct MetricTests {
 
     @Test("among equal scores the lower class comes first")
     func ties() throws {
-        let batch = try MetricBatch(predictions: [1, 1, 1, 1, 1, 1], width: 3, labels: [0, 2])
-        #expect(try Metric.accuracy(batch) == 0.5)
-        #expect(try Metric.topK(2)(batch) == 0.5)
-        #expect(try Metric.topK(3)(batch) == 1)
+        let batch = try MetricBatch(predictions: [1, 1, 1, 1, 1, 1], width: 3, labels: [0, 0])
+        #expect(try Metric.accuracy(batch) == 1)
+        let last = try MetricBatch(predictions: [1, 1, 1], width: 3, labels: [2])
+        #expect(try [1, 2, 3].map { try Metric.topK($0)(last) } == [0, 0, 1])
     }
 
     @Test("R² of equal targets is not defined; of the mean it is 0")

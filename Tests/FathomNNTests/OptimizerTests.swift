@@ -232,6 +232,15 @@ struct OptimizerTests {
         #expect(close(updater.value("head1.weight"), [1 - 0.05], 1e-15))
         #expect(close(updater.value("dense1.weight"), [1 - 1.0 * 1.1], 1e-15))
         #expect(settings.slots(for: updater.declarations).isEmpty)
+        // The factor counts in decoupled decay too.
+        var decoupled = try Updater(
+            OptimizerSettings(
+                SGD(learningRate: 0.5, weightDecay: .decoupled(0.1)),
+                groups: [ParameterGroup("head*", learningRateFactor: 0.1, weightDecay: 0.2)]),
+            [("head", [1]), ("dense", [1])])
+        try decoupled.step([[0], [0]])
+        #expect(close(decoupled.value("head1.weight"), [1 - 0.05 * 0.2], 1e-15))
+        #expect(close(decoupled.value("dense1.weight"), [1 - 0.5 * 0.1], 1e-15))
         let adam = OptimizerSettings(Adam(), groups: [ParameterGroup("conv*", isFrozen: true)])
         #expect(
             adam.slots(for: updater.declarations).map(\.path) == [
