@@ -45,7 +45,8 @@ public enum OptimizerTable {
                     centered: o.flag("centered"), weightDecay: weightDecay(o))
             },
             .init(
-                "adam", "running mean and square of the gradient: the usual choice", [rate(1e-3)] + betas(0.999) + decay
+                "adam", "running mean and square of the gradient: the usual choice",
+                [rate(1e-3), amsgrad] + betas(0.999) + decay
             ) {
                 o throws(GraphError) in
                 Adam(

@@ -17,6 +17,8 @@ public final class Trace {
 
     private var declared: [String: (index: Int, node: NodeID)] = [:]
     private var paths: [ObjectIdentifier: String] = [:]
+    /// Every identity in `paths`, kept alive: the address of a layer made inside a call could come back as another layer's.
+    private var identities: [LayerIdentity] = []
     private var location: String?
     private var streams: UInt32 = 0
 
@@ -106,6 +108,7 @@ public final class Trace {
                     }
                 } else {
                     paths[ObjectIdentifier(identity)] = path
+                    identities.append(identity)
                 }
                 continue
             }
@@ -140,6 +143,7 @@ public final class Trace {
             while paths.values.contains("\(kind)\(n)") { n += 1 }
             path = "\(kind)\(n)"
             paths[ObjectIdentifier(identity)] = path
+            identities.append(identity)
         }
         let saved = (graph.currentLayer, location)
         graph.currentLayer = path
