@@ -116,6 +116,21 @@ public final class Executable {
         return true
     }
 
+    /// Sets a scalar input; ignored when the graph does not read it.
+    public func setScalar(_ name: String, _ value: Float) { inputs[name]?.memory.base.pointee = value }
+
+    /// Sets an `int32` scalar input; ignored when the graph does not read it.
+    public func setScalar(_ name: String, _ value: Int32) {
+        inputs[name]?.memory.base.pointee = Float(bitPattern: UInt32(bitPattern: value))
+    }
+
+    /// Sets the seed of the graph's random numbers.
+    public func setSeed(_ seed: UInt64) {
+        guard let base = inputs["random.seed"]?.memory.base else { return }
+        base[0] = Float(bitPattern: UInt32(truncatingIfNeeded: seed))
+        base[1] = Float(bitPattern: UInt32(truncatingIfNeeded: seed >> 32))
+    }
+
     /// Runs the plan once on the first `batch` rows of the inputs.
     ///
     /// - Throws: ``GraphError`` when `batch` is not in 1…`maxBatch`.

@@ -81,6 +81,15 @@ public final class Trace {
         error = located
     }
 
+    /// A second recording that goes on from here by itself.
+    package func copy() -> Trace {
+        let other = Trace(isTraining: isTraining)
+        other.graph = graph
+        (other.error, other.declarations, other.activationUses) = (error, declarations, activationUses)
+        (other.declared, other.paths, other.location, other.streams) = (declared, paths, location, streams)
+        return other
+    }
+
     /// Throws the first mistake, if there is one.
     public func check() throws(GraphError) { if let error { throw error } }
 
