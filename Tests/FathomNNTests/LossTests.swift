@@ -1,9 +1,8 @@
 import FathomGraph
+import FathomNN
 import FathomReference
 import FathomTestSupport
 import Testing
-
-import FathomNN
 
 /// Runs a loss on one batch: value and gradient with respect to the prediction.
 private func evaluate(
@@ -338,12 +337,12 @@ struct LossTests {
             #expect(!entry.summary.isEmpty)
         }
         #expect(try Loss.named("Binary_Cross-Entropy with logits").name == "sigmoidCrossEntropy")
-        let unknown = #expect(throws: GraphError.self) { try Loss.named("focal") }
-        #expect(unknown?.hint?.contains("softmaxCrossEntropy") == true)
-        let option = #expect(throws: GraphError.self) { try Loss.named("huber", ["beta": 1]) }
-        #expect(option?.hint?.contains("delta") == true)
-        let limit = #expect(throws: GraphError.self) { try Loss.named("huber", ["delta": -1]) }
-        #expect(limit?.hint?.contains("positive") == true)
+        let unknown = #expect(throws: ConfigError.self) { try Loss.named("focal") }
+        #expect(unknown?.allowed == Loss.all.names)
+        let option = #expect(throws: ConfigError.self) { try Loss.named("huber", ["beta": 1]) }
+        #expect(option?.allowed == ["delta"] && option?.key == "loss.beta")
+        let limit = #expect(throws: ConfigError.self) { try Loss.named("huber", ["delta": -1]) }
+        #expect(limit?.allowed == ["a positive number"])
         // Options reach the loss.
         let x: [Double] = [3, 0.1]
         let wide = try evaluate(

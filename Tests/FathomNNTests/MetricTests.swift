@@ -203,6 +203,6 @@ struct MetricTests {
                 try accumulator.add(MetricBatch(predictions: [1, 2], width: 2, values: [0, 1]))
             }
         }
-        #expect(throws: GraphError.self) { try Metric.named("precision", ["average": "weighted"]) }
+        #expect(throws: ConfigError.self) { try Metric.named("precision", ["average": "weighted"]) }
     }
 }

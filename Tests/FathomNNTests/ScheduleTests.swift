@@ -1,4 +1,3 @@
-import FathomGraph
 import FathomNN
 import FathomTestSupport
 import Testing
@@ -127,11 +126,11 @@ struct ScheduleTests {
         #expect(cosine.factor(at: 110) == 0)
         #expect(try ScheduleTable.named("cosine", ["total": 20], totalSteps: 110).factor(at: 20) == 0)
         #expect(try ScheduleTable.named("multi-step", ["steps": [2, 4]]).factor(at: 4) == 0.1 * 0.1)
-        let missing = #expect(throws: GraphError.self) { try ScheduleTable.named("cosine") }
+        let missing = #expect(throws: ConfigError.self) { try ScheduleTable.named("cosine") }
         #expect(missing?.message.contains("total") == true)
-        #expect(throws: GraphError.self) { try ScheduleTable.named("step", ["every": 0]) }
-        #expect(throws: GraphError.self) { try ScheduleTable.named("step", ["every": 1.5]) }
-        #expect(throws: GraphError.self) {
+        #expect(throws: ConfigError.self) { try ScheduleTable.named("step", ["every": 0]) }
+        #expect(throws: ConfigError.self) { try ScheduleTable.named("step", ["every": 1.5]) }
+        #expect(throws: ConfigError.self) {
             try ScheduleTable.named("inverseSquareRoot", ["warmup": 5, "warmupStart": 0.1])
         }
         for name in ScheduleTable.all.names {

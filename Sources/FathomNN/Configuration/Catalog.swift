@@ -1,5 +1,3 @@
-import FathomGraph
-
 /// A table of things a configuration may name: losses, optimisers, schedules, metrics.
 ///
 /// One row says everything: the name, what it is, its options with defaults and limits, and how to make it. Mistakes in a
@@ -12,11 +10,11 @@ public struct Catalog<Value>: Sendable {
         /// One line for listings.
         public let summary: String
         public let options: [OptionSpec]
-        let make: @Sendable (Options) throws(GraphError) -> Value
+        let make: @Sendable (Options) throws(ConfigError) -> Value
 
         init(
             _ name: String, aliases: [String] = [], _ summary: String, _ options: [OptionSpec] = [],
-            make: @escaping @Sendable (Options) throws(GraphError) -> Value
+            make: @escaping @Sendable (Options) throws(ConfigError) -> Value
         ) {
             self.name = name
             self.aliases = aliases
@@ -39,17 +37,12 @@ public struct Catalog<Value>: Sendable {
 
     /// The row of a name or alias; case, `_`, `-` and spaces do not count.
     ///
-    /// - Throws: ``GraphError`` that lists the known names.
-    public func entry(_ name: String) throws(GraphError) -> Entry {
-        let wanted = Self.plain(name)
-        let row = entries.first { row in
-            Self.plain(row.name) == wanted || row.aliases.contains { Self.plain($0) == wanted }
+    /// - Throws: ``ConfigError`` that lists the known names and the nearest.
+    public func entry(_ name: String) throws(ConfigError) -> Entry {
+        let wanted = spelling(name)
+        let row = entries.first { row in spelling(row.name) == wanted || row.aliases.contains { spelling($0) == wanted }
         }
-        guard let row else {
-            throw GraphError(
-                op: kind, message: "there is no \(kind) '\(name)'",
-                hint: "known are " + names.joined(separator: ", "))
-        }
+        guard let row else { throw .unknown(kind, name, allowed: names) }
         return row
     }
 
@@ -59,39 +52,40 @@ public struct Catalog<Value>: Sendable {
     ///   - options: what the configuration says.
     ///   - defaults: values of the caller (such as the number of steps of the run) for options the configuration leaves
     ///     out; those that the row does not have are ignored.
-    /// - Throws: ``GraphError`` for an unknown name or option, a value out of its limits, or a missing one.
+    /// - Throws: ``ConfigError`` for an unknown name or option, a value out of its limits, or a missing one.
     public func make(
         _ name: String, options: [String: OptionValue] = [:], defaults: [String: OptionValue] = [:]
-    ) throws(GraphError) -> Value {
+    ) throws(ConfigError) -> Value {
         let row = try entry(name)
-        func fail(_ message: String, _ hint: String) -> GraphError {
-            GraphError(op: "\(kind) '\(row.name)'", message: message, hint: hint)
-        }
         var values: [String: OptionValue] = [:]
         for option in options.keys.sorted() {
-            guard let spec = row.options.first(where: { Self.plain($0.name) == Self.plain(option) }) else {
-                let allowed =
-                    row.options.isEmpty
-                    ? "it takes no options" : "options are " + row.options.map(\.name).joined(separator: ", ")
-                throw fail("has no option '\(option)'", allowed)
+            guard let spec = row.options.first(where: { spelling($0.name) == spelling(option) }) else {
+                var error = ConfigError.unknown(
+                    "option of the \(kind) '\(row.name)'", option, allowed: row.options.map(\.name))
+                error.key = "\(kind).\(option)"
+                throw error
             }
             values[spec.name] = options[option]
         }
         for spec in row.options {
-            let value = values[spec.name] ?? defaults[spec.name] ?? spec.fallback
-            guard let value else {
-                if spec.isRequired { throw fail("needs the option '\(spec.name)'", spec.summary) }
+            let key = "\(kind).\(spec.name)"
+            guard let value = values[spec.name] ?? defaults[spec.name] ?? spec.fallback else {
+                if spec.isRequired {
+                    throw ConfigError(
+                        key: key, message: "the \(kind) '\(row.name)' needs the option '\(spec.name)': \(spec.summary)",
+                        allowed: ["\(spec.limit)"])
+                }
                 continue
             }
             guard spec.limit.allows(value) else {
-                throw fail("the option '\(spec.name)' cannot be \(value)", "it must be \(spec.limit)")
+                throw ConfigError(
+                    key: key, message: "the option '\(spec.name)' of the \(kind) '\(row.name)' cannot be \(value)",
+                    allowed: ["\(spec.limit)"])
             }
             values[spec.name] = value
         }
         return try row.make(Options(values: values))
     }
-
-    private static func plain(_ name: String) -> String { name.lowercased().filter { $0.isLetter || $0.isNumber } }
 }
 
 /// One option of a ``Catalog`` row.

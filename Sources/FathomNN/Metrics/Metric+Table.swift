@@ -1,5 +1,3 @@
-import FathomGraph
-
 extension Metric {
     public static let accuracy = Metric.topK(1)
 
@@ -39,43 +37,45 @@ extension Metric {
     public static let all = Catalog<Metric>(
         "metric",
         [
-            .init("accuracy", "share of examples whose class is right", [threshold]) { o throws(GraphError) in
+            .init("accuracy", "share of examples whose class is right", [threshold]) { o throws(ConfigError) in
                 .topK(1, threshold: o["threshold"])
             },
             .init(
                 "topK", aliases: ["topKAccuracy"], "share of examples whose class is among the k best",
                 [OptionSpec("k", 5, .count(from: 1), "guesses allowed"), threshold]
-            ) { o throws(GraphError) in .topK(o.count("k"), threshold: o["threshold"]) },
+            ) { o throws(ConfigError) in .topK(o.count("k"), threshold: o["threshold"]) },
             row("precision", .precision, "share of the predicted that are right"),
             row("recall", .recall, "share of the occurring that are found"),
             row("f1", .f1, "harmonic mean of precision and recall"),
             .init("confusionMatrix", "how often each class is taken for each other; the value is accuracy", [threshold])
             {
-                o throws(GraphError) in .confusion(.accuracy, name: "confusionMatrix", threshold: o["threshold"])
+                o throws(ConfigError) in .confusion(.accuracy, name: "confusionMatrix", threshold: o["threshold"])
             },
             .init("rocAUC", aliases: ["auc"], "how well scores rank positives above negatives") {
-                _ throws(GraphError) in
+                _ throws(ConfigError) in
                 .rocAUC
             },
-            .init("mse", aliases: ["meanSquaredError"], "mean squared error") { _ throws(GraphError) in
+            .init("mse", aliases: ["meanSquaredError"], "mean squared error") { _ throws(ConfigError) in
                 .meanSquaredError
             },
-            .init("rmse", aliases: ["rootMeanSquaredError"], "root of the mean squared error") { _ throws(GraphError) in
+            .init("rmse", aliases: ["rootMeanSquaredError"], "root of the mean squared error") {
+                _ throws(ConfigError) in
                 .rootMeanSquaredError
             },
-            .init("mae", aliases: ["meanAbsoluteError"], "mean absolute error") { _ throws(GraphError) in
+            .init("mae", aliases: ["meanAbsoluteError"], "mean absolute error") { _ throws(ConfigError) in
                 .meanAbsoluteError
             },
-            .init("r2", aliases: ["rSquared"], "share of the variance explained") { _ throws(GraphError) in .rSquared },
+            .init("r2", aliases: ["rSquared"], "share of the variance explained") { _ throws(ConfigError) in .rSquared
+            },
         ])
 
     /// The metric of that name; see ``all``.
     ///
     /// - Parameter threshold: the default of the option of that name, from ``Loss/decisionThreshold``.
-    /// - Throws: ``GraphError`` for an unknown name or option, or a value out of its limits.
+    /// - Throws: ``ConfigError`` for an unknown name or option, or a value out of its limits.
     public static func named(
         _ name: String, _ options: [String: OptionValue] = [:], threshold: Double? = nil
-    ) throws(GraphError) -> Metric {
+    ) throws(ConfigError) -> Metric {
         try all.make(name, options: options, defaults: threshold.map { ["threshold": .number($0)] } ?? [:])
     }
 
@@ -89,7 +89,7 @@ extension Metric {
         let averages = ConfusionMatrix.Average.allCases.map(\.rawValue)
         return .init(
             name, summary, [OptionSpec("average", "automatic", .choice(averages), "how classes are joined"), threshold]
-        ) { o throws(GraphError) in
+        ) { o throws(ConfigError) in
             .confusion(
                 measure, average: ConfusionMatrix.Average(rawValue: o.text("average")) ?? .automatic,
                 threshold: o["threshold"])

@@ -1,5 +1,3 @@
-import FathomGraph
-
 /// The schedules a configuration may name.
 ///
 /// Every row takes `warmup` (steps) and `warmupStart`, which go before it.
@@ -62,7 +60,7 @@ public enum ScheduleTable {
             .init(
                 "inverseSquareRoot", aliases: ["noam"], "linear warm-up, then 1/√step",
                 [OptionSpec("warmup", nil, .count(from: 1), required: true, "steps up to the base rate")]
-            ) { o throws(GraphError) in .inverseSquareRoot(warmup: o.count("warmup")) },
+            ) { o throws(ConfigError) in .inverseSquareRoot(warmup: o.count("warmup")) },
             row(
                 "reduceOnPlateau", aliases: ["plateau"], "× factor whenever the validation loss stops falling",
                 [
@@ -88,10 +86,10 @@ public enum ScheduleTable {
     ///
     /// - Parameter totalSteps: the steps of the run, for the option `total` of schedules that end; warm-up steps are
     ///   taken off it.
-    /// - Throws: ``GraphError`` for an unknown name or option, or a value out of its limits.
+    /// - Throws: ``ConfigError`` for an unknown name or option, or a value out of its limits.
     public static func named(
         _ name: String, _ options: [String: OptionValue] = [:], totalSteps: Int? = nil
-    ) throws(GraphError) -> Schedule {
+    ) throws(ConfigError) -> Schedule {
         var defaults: [String: OptionValue] = [:]
         if let totalSteps {
             var left = totalSteps
@@ -115,7 +113,7 @@ public enum ScheduleTable {
             OptionSpec("warmup", 0, .count(from: 0), "steps of linear warm-up before it"),
             OptionSpec("warmupStart", nil, .unit, "the first factor of the warm-up; 1/warmup by default"),
         ]
-        return .init(name, aliases: aliases, summary, options + warmup) { o throws(GraphError) in
+        return .init(name, aliases: aliases, summary, options + warmup) { o throws(ConfigError) in
             make(o).warmedUp(steps: o.count("warmup"), start: o.number("warmupStart"))
         }
     }
