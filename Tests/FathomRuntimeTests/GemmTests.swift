@@ -64,6 +64,8 @@ struct GemmTests {
                                         // Garbage, so that reading what nobody wrote shows.
                                         $0.initializeMemory(as: UInt8.self, repeating: 0xff)
                                         fk_gemm_on(instructionSet, &arguments, $0.baseAddress)
+                                        // The 64 bytes past the end are not the call's.
+                                        #expect($0[bytes...].allSatisfy { $0 == 0xff })
                                     }
                                 }
                             }
