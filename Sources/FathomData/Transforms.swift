@@ -36,7 +36,8 @@ public struct ColumnScaling: Hashable, Sendable, Codable {
         }
         var scale = squares.map { Float(($0 / Double(rows)).squareRoot()) }
         // A deviation below the smallest Float, or one that overflows, is no scale either.
-        let degenerate = Set(DataChecks.constantColumns(data)).union(scale.indices.filter { scale[$0] == 0 || !scale[$0].isFinite })
+        let degenerate = Set(DataChecks.constantColumns(data))
+            .union(scale.indices.filter { scale[$0] == 0 || !scale[$0].isFinite })
         for column in degenerate { scale[column] = 1 }
         // Double sums n equal Floats exactly for any n below 2^29, so that a constant column becomes exactly 0.
         let shift = mean.map { Float($0) }

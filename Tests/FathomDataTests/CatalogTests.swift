@@ -57,6 +57,20 @@ import Testing
         #expect(error?.description.contains("3 labels for 4 images") == true)
     }
 
+    @Test func cacheComesBeforeTheSystem() throws {
+        let cache = try TemporaryFolder()
+        let system = try TemporaryFolder()
+        var options = DatasetCatalog.Options()
+        options.cacheFolder = cache.path
+        options.systemFolders = [system.path]
+        for (folder, images) in [(system, 5), (cache, 3)] {
+            let own = folder.path + "/fashion-mnist"
+            try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+            try writeImages(to: own, images: images, labels: images)
+            #expect(try DatasetCatalog.load("fashion-mnist", options: options).train.rowCount == images)
+        }
+    }
+
     @Test func cifarFilesAreRead() throws {
         let folder = try TemporaryFolder()
         var options = DatasetCatalog.Options()
