@@ -85,6 +85,17 @@ import Testing
         #expect(split.test.labels == [5])
         #expect(Array(split.train.inputs.row(4).prefix(2)) == [40, 40])
     }
+
+    @Test(arguments: ["gnu", "pax"]) func cifarArchiveIsRead(kind: String) throws {
+        var options = DatasetCatalog.Options()
+        options.path = Corpus.folder + "/archive-" + kind
+        options.scaled = false
+        let split = try DatasetCatalog.load("cifar10", options: options)
+        #expect(split.train.labels == [1, 2, 3, 4, 5])
+        #expect(split.test.labels == [6])
+        #expect(split.test.inputs.shape == [1, 3, 32, 32])
+        #expect(split.test.inputs.values.allSatisfy { $0 == 60 })
+    }
 }
 
 @Suite struct DownloadTests {
