@@ -68,7 +68,7 @@ let package = Package(
             name: "FathomRuntimeTests",
             dependencies: ["FathomGraph", "FathomReference", "FathomRuntime", "FathomNN", "CFathomKernels", "FathomTestSupport"]),
         .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
-        .testTarget(name: "FathomDataTests", dependencies: ["FathomData"]),
+        .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
         .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
     ],
     swiftLanguageModes: [.v6]

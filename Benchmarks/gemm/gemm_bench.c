@@ -174,15 +174,42 @@ static const shape shapes[] = {
     {"row 2048>2048, transposed", 1, 2048, 2048, 0, 1, 0, 0, 0},
     {"4 rows 2048>2048", 4, 2048, 2048, 0, 0, 0, 0, 0},
     {"8 rows 2048>2048", 8, 2048, 2048, 0, 0, 0, 0, 0},
+    {"6 rows 2048>2048", 6, 2048, 2048, 0, 0, 0, 0, 0},
+    {"12 rows 2048>2048", 12, 2048, 2048, 0, 0, 0, 0, 0},
+    {"16 rows 2048>2048", 16, 2048, 2048, 0, 0, 0, 0, 0},
+    {"24 rows 2048>2048", 24, 2048, 2048, 0, 0, 0, 0, 0},
+    {"32 rows 2048>2048", 32, 2048, 2048, 0, 0, 0, 0, 0},
+    {"32 rows 256>256", 32, 256, 256, 0, 0, 0, 0, 0},
+    {"32 rows 512>512", 32, 512, 512, 0, 0, 0, 0, 0},
+    {"64 rows 512>512", 64, 512, 512, 0, 0, 0, 0, 0},
+    {"64 rows 2048>2048", 64, 2048, 2048, 0, 0, 0, 0, 0},
+    {"128 rows 2048>2048", 128, 2048, 2048, 0, 0, 0, 0, 0},
+    {"16 rows 512>512", 16, 512, 512, 0, 0, 0, 0, 0},
+    {"8 rows 512>512", 8, 512, 512, 0, 0, 0, 0, 0},
+    {"8 rows 256>256", 8, 256, 256, 0, 0, 0, 0, 0},
+    {"8 rows 128>128", 8, 128, 128, 0, 0, 0, 0, 0},
+    {"8 rows 64>32", 8, 32, 64, 0, 0, 0, 0, 0},
+    {"4 rows 64>32", 4, 32, 64, 0, 0, 0, 0, 0},
+    {"row 128>128", 1, 128, 128, 0, 0, 0, 0, 0},
+    {"2 rows 128>128", 2, 128, 128, 0, 0, 0, 0, 0},
+    {"4 rows 128>128", 4, 128, 128, 0, 0, 0, 0, 0},
+    {"row 50>512", 1, 512, 50, 0, 0, 0, 0, 0},
+    {"2 rows 50>512", 2, 512, 50, 0, 0, 0, 0, 0},
+    {"3 rows 50>512", 3, 512, 50, 0, 0, 0, 0, 0},
+    {"row 64>64", 1, 64, 64, 0, 0, 0, 0, 0},
+    {"2 rows 64>64", 2, 64, 64, 0, 0, 0, 0, 0},
+    {"one output, 64 rows of 64", 64, 1, 64, 0, 0, 0, 0, 0},
+    {"one output, dW", 64, 1, 64, 1, 0, 0, 0, 0},
+    {"row 32>10", 1, 10, 32, 0, 0, 0, 0, 0},
     {"row 64>32", 1, 32, 64, 0, 0, 0, 0, 0},
 };
 
-// The least time of one call in ns, over repeats that together take about 60 ms.
-static double least(const fk_gemm_args *g, bool dnnl, void *scratch) {
+// The least time of one call in ns, over repeats that together take about so many ms.
+static double least(const fk_gemm_args *g, bool dnnl, void *scratch, double ms) {
     double flops = 2.0 * (double)g->m * (double)g->n * (double)g->k;
-    int inner = flops < 4e6 ? (int)(8e6 / flops) + 1 : 1;
+    int inner = flops < 4e6 ? (int)(4e6 / (flops + 1e4)) + 1 : 1;
     double best = 1e30, begin = now();
-    for (int round = 0; round < 5 || now() - begin < 60e6; round++) {
+    for (int round = 0; round < 5 || now() - begin < ms * 1e6; round++) {
         double t = now();
         for (int i = 0; i < inner; i++) {
             if (!dnnl) {
@@ -219,12 +246,12 @@ static void speed(const char *filter, int first) {
         for (int isa = first; isa < 3; isa++) {
             if (!fk_force_isa(isa)) { continue; }
             void *scratch = aligned_alloc(4096, (fk_gemm_scratch(&g) + 4095) & ~(size_t)4095);
-            ns = least(&g, false, scratch);
+            ns = least(&g, false, scratch, 60);
             printf("%9.1f", flops / ns);
             free(scratch);
         }
 #ifdef WITH_DNNL
-        printf("%9.1f", flops / least(&g, true, NULL));
+        printf("%9.1f", flops / least(&g, true, NULL, 60));
 #endif
         printf("%11.0f\n", ns);
         fflush(stdout);
@@ -232,8 +259,41 @@ static void speed(const char *filter, int first) {
     }
 }
 
+#ifdef WITH_DNNL
+// Where oneDNN is clearly faster, over many sizes.
+static void sweep(void) {
+    static const int64_t sizes[] = {1, 3, 8, 10, 20, 32, 50, 64, 100, 128, 200, 256, 512};
+    const int count = sizeof sizes / sizeof *sizes;
+    float *a = floats(512 * 512), *b = floats(512 * 512), *c = floats(512 * 512);
+    double sum = 0;
+    int products = 0;
+    for (int s = 0; s < count * count * count * 3; s++) {
+        fk_gemm_args g = {.a = a, .b = b, .c = c};
+        g.m = sizes[s / 3 % count], g.n = sizes[s / 3 / count % count], g.k = sizes[s / 3 / count / count];
+        g.ta = s % 3 == 1, g.tb = s % 3 == 2;
+        g.lda = g.ta ? g.m : g.k, g.ldb = g.tb ? g.k : g.n, g.ldc = g.n;
+        void *scratch = aligned_alloc(4096, (fk_gemm_scratch(&g) + 4095) & ~(size_t)4095);
+        double flops = 2.0 * (double)(g.m * g.n * g.k), ours = least(&g, false, scratch, 0.3);
+        double theirs = least(&g, true, NULL, 0.3);
+        sum += log(theirs / ours), products++;
+        if (theirs < 0.85 * ours) {
+            printf("m %4ld n %4ld k %4ld %s: %6.1f GFLOP/s, oneDNN %6.1f\n", (long)g.m, (long)g.n, (long)g.k,
+                   g.ta ? "ta" : g.tb ? "tb" : "  ", flops / ours, flops / theirs);
+        }
+        free(scratch);
+    }
+    printf("geometric mean of the speed against oneDNN over %d products: %.2f\n", products, exp(sum / products));
+}
+#endif
+
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "check") == 0) { return check(argc > 2 ? atoi(argv[2]) : 4000); }
+#ifdef WITH_DNNL
+    if (argc > 1 && strcmp(argv[1], "sweep") == 0) {
+        sweep();
+        return 0;
+    }
+#endif
     bool brief = argc > 1 && strcmp(argv[1], "brief") == 0;
     speed(argc > 1 + brief ? argv[1 + brief] : "", brief ? 2 : 0);
     return 0;

@@ -48,6 +48,10 @@ bool fk_force_isa(int isa) {
     return true;
 }
 
-size_t fk_gemm_scratch(const fk_gemm_args *args) { return kernels[fk_isa()].scratch(args); }
+size_t fk_gemm_scratch_on(int isa, const fk_gemm_args *args) { return kernels[isa].scratch(args); }
 
-void fk_gemm(const fk_gemm_args *args, void *scratch) { kernels[fk_isa()].run(args, scratch); }
+void fk_gemm_on(int isa, const fk_gemm_args *args, void *scratch) { kernels[isa].run(args, scratch); }
+
+size_t fk_gemm_scratch(const fk_gemm_args *args) { return fk_gemm_scratch_on(fk_isa(), args); }
+
+void fk_gemm(const fk_gemm_args *args, void *scratch) { fk_gemm_on(fk_isa(), args, scratch); }

@@ -1,5 +1,6 @@
 import ArgumentParser
 
 @main struct FathomCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "fathom", abstract: "Trains networks and says why they learn or do not.")
+    static let configuration = CommandConfiguration(commandName: "fathom", abstract: "Trains networks and says why they learn or do not.",
+        subcommands: [BenchCommand.self])
 }

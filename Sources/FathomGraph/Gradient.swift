@@ -22,6 +22,17 @@ extension Graph {
     private mutating func gradient(
         of output: NodeID, withRespectTo targets: [NodeID], seed: NodeID?, independent: Bool
     ) throws(GraphError) -> [NodeID: NodeID] {
+        guard self[output].type.element == .float32 else {
+            throw GraphError(
+                op: "gradient", operands: [self[output].type], message: "only floats have a gradient",
+                hint: "differentiate the float it comes from", layer: layer(of: output))
+        }
+        if let seed, self[seed].type != self[output].type {
+            throw GraphError(
+                op: "gradient", operands: [self[output].type, self[seed].type],
+                message: "the seed must be like the output",
+                hint: "broadcast or reshape the seed", layer: layer(of: output))
+        }
         // Only nodes on a path from a target to the output take part.
         var reaches = [Bool](repeating: false, count: output.index + 1)
         for target in targets where target <= output { reaches[target.index] = true }
@@ -46,6 +57,14 @@ extension Graph {
             let parts = try pullback(id, node, upstream) { reaches[node.inputs[$0].index] }
             for (input, part) in zip(node.inputs, parts) where reaches[input.index] {
                 guard let part else { continue }
+                if self[part].type != self[input].type {
+                    // Only a composite's own gradient can be wrong about this.
+                    throw GraphError(
+                        op: node.op.name, operands: [self[input].type, self[part].type],
+                        message: "the gradient it gives is not like the operand",
+                        hint: "mend the operation's own gradient",
+                        layer: currentLayer)
+                }
                 gradients[input] = if let sum = gradients[input] { try add(sum, part) } else { part }
             }
         }
@@ -89,7 +108,9 @@ extension Graph {
             let extent = shape(of: x)[axis].fixedValue ?? 0
             if taken == 0 { return [try constant(0, like: x)] }
             let last = start + (taken - 1) * step
-            return [try add(.pad(axis: axis, low: start, high: extent - 1 - last, interior: step - 1), [g])]
+            // A single element has no neighbours to keep apart, however large the step.
+            let interior = taken == 1 ? 0 : step - 1
+            return [try add(.pad(axis: axis, low: start, high: extent - 1 - last, interior: interior), [g])]
         case .pad(let axis, let low, _, let interior):
             let extent = shape(of: x)[axis].fixedValue ?? 0
             let end = extent == 0 ? low : low + (extent - 1) * (interior + 1) + 1
@@ -103,7 +124,8 @@ extension Graph {
                 start += extent
             }
             return parts
-        case .gather(let axis): return [try add(.scatterAdd(axis: axis), [g, node.inputs[1]], type: self[x].type), nil]
+        case .gather(let axis):
+            return [try add(.scatterAdd(axis: axis), [g, node.inputs[1]], type: self[x].type), nil]
         case .scatterAdd(let axis): return [try add(.gather(axis: axis), [g, node.inputs[1]]), nil]
         case .gatherAlong(let axis):
             return [try add(.scatterAddAlong(axis: axis), [g, node.inputs[1]], type: self[x].type), nil]
@@ -143,7 +165,10 @@ extension Graph {
             phase = savedPhase
             let wanted = node.inputs.indices.filter { needs($0) }.map { node.inputs[$0] }
             let grads = try gradient(of: inner, withRespectTo: wanted, seed: g, independent: true)
-            return node.inputs.map { grads[$0] }
+            // An operand that stands twice has its whole gradient already: give it once.
+            return node.inputs.enumerated().map { i, input in
+                node.inputs.firstIndex(of: input) == i ? grads[input] : nil
+            }
         }
     }
 
@@ -187,7 +212,18 @@ extension Graph {
         case .pow:
             // ∂/∂a = b·a^(b−1); ∂/∂b = y·ln a, and 0 where a = 0 (the limit for b > 0).
             let one = try constant(1, like: b)
-            let da: NodeID? = needs(0) ? try mul(g, mul(b, binary(.pow, a, sub(b, one)))) : nil
+            var da: NodeID?
+            if needs(0) {
+                // Where b = 0 the power is a⁰ instead of a⁻¹, so that the slope, and what is derived from it, is 0 at a = 0.
+                let lowered: NodeID
+                if let value = constantValue(of: b) {
+                    lowered = try constant(value == 0 ? 0 : value - 1, like: b)
+                } else {
+                    let zero = try constant(0, like: b)
+                    lowered = try select(compare(.equal, b, zero), zero, sub(b, one))
+                }
+                da = try mul(g, mul(b, binary(.pow, a, lowered)))
+            }
             var db: NodeID?
             if needs(1) {
                 let zero = try constant(0, like: a)
@@ -201,6 +237,15 @@ extension Graph {
             let zero = try constant(0, like: g)
             let first = try compare(f == .max ? .greater : .less, a, b)
             return [try select(first, g, zero), try select(first, zero, g)]
+        }
+    }
+
+    /// The number every element of a node is, when it is a constant, stretched or not.
+    private func constantValue(of id: NodeID) -> Double? {
+        switch self[id].op {
+        case .constant(let value): value
+        case .broadcast, .reshape: constantValue(of: self[id].inputs[0])
+        default: nil
         }
     }
 }

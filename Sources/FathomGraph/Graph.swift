@@ -35,11 +35,28 @@ public struct Graph: Sendable {
     /// New values of state entries, written when the step ends.
     public var updates: [(path: String, node: NodeID)] = []
 
-    private var known: [Node: NodeID] = [:]
+    private var known: [Key: NodeID] = [:]
     private var scopeIndex: [String: Int32] = ["": 0]
     private var scope: Int32 = 0
     /// The phase new nodes get.
     public var phase = Phase.forward
+
+    /// What makes two nodes one. Constants go by their bits: 0 and −0 are equal but not the same, and NaN is the same as
+    /// itself though not equal.
+    private struct Key: Hashable {
+        let node: Node
+        let bits: UInt64
+
+        init(_ node: Node) {
+            if case .constant(let value) = node.op {
+                self.node = Node(op: .constant(0), inputs: [], type: node.type, scope: node.scope, phase: node.phase)
+                bits = value.bitPattern
+            } else {
+                self.node = node
+                bits = 0
+            }
+        }
+    }
 
     public init() {}
 
@@ -72,7 +89,11 @@ public struct Graph: Sendable {
     /// - Throws: ``GraphError`` when the operands do not fit.
     @discardableResult
     public mutating func add(_ op: Op, _ inputs: [NodeID] = [], type: TensorType? = nil) throws(GraphError) -> NodeID {
-        if let same = identity(op, inputs, type) { return same }
+        for input in inputs where input.index < 0 || input.index >= nodes.count {
+            throw GraphError(
+                op: op.name, message: "operand \(input) is no node of this graph",
+                hint: "use only nodes that this graph returned", layer: currentLayer)
+        }
         let operands = inputs.map { nodes[$0.index].type }
         let inferred: TensorType
         do {
@@ -84,27 +105,28 @@ public struct Graph: Sendable {
             located.layer = currentLayer
             throw located
         }
+        if let same = identity(op, inputs, inferred) { return same }
         // The scalars of an update (a step size, a bias correction) belong to no layer: every parameter shares them.
         let shared = phase == .update && inferred.shape.rank == 0
         let node = Node(op: op, inputs: inputs, type: inferred, scope: shared ? 0 : scope, phase: phase)
-        if let id = known[node] { return id }
+        let key = Key(node)
+        if let id = known[key] { return id }
         let id = NodeID(nodes.count)
         nodes.append(node)
-        known[node] = id
+        known[key] = id
         return id
     }
 
     /// Operations that change nothing. Never `x * 0` or `x - x`: that would hide a NaN.
-    private func identity(_ op: Op, _ inputs: [NodeID], _ type: TensorType?) -> NodeID? {
+    private func identity(_ op: Op, _ inputs: [NodeID], _ type: TensorType) -> NodeID? {
         guard let first = inputs.first else { return nil }
         switch op {
-        case .broadcast, .reshape: return type?.shape == shape(of: first) ? first : nil
-        case .transpose(let axes): return axes == Array(0..<axes.count) && axes.count == shape(of: first).rank ? first : nil
-        case .binary(.mul) where inputs.count == 2 && shape(of: first) == shape(of: inputs[1]):
+        case .broadcast, .reshape: return type == self[first].type ? first : nil
+        case .transpose(let axes): return axes == Array(axes.indices) ? first : nil
+        case .binary(.mul):
             if self[inputs[1]].op == .constant(1) { return first }
             return self[first].op == .constant(1) ? inputs[1] : nil
-        case .binary(.div) where inputs.count == 2 && shape(of: first) == shape(of: inputs[1]):
-            return self[inputs[1]].op == .constant(1) ? first : nil
+        case .binary(.div): return self[inputs[1]].op == .constant(1) ? first : nil
         case .sum(let axes), .max(let axes), .min(let axes): return axes.isEmpty ? first : nil
         case .cast(let element): return self[first].type.element == element ? first : nil
         default: return nil

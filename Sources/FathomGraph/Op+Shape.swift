@@ -3,21 +3,41 @@ extension Op {
     ///
     /// - Parameter requested: what the caller asked for, where the operands do not determine it.
     func inferType(_ operands: [TensorType], requested: TensorType?) throws(GraphError) -> TensorType {
-        func fail(_ message: String, _ hint: String? = nil) -> GraphError {
+        let type = try resultType(operands, requested: requested)
+        // Checked for every operation, so that no later product of extents overflows.
+        if type.shape.symbolicCount == nil {
+            throw GraphError(
+                op: name, operands: operands, message: "\(type.shape) has too many elements",
+                hint: "a tensor holds at most 2^40 elements")
+        }
+        return type
+    }
+
+    private func resultType(_ operands: [TensorType], requested: TensorType?) throws(GraphError) -> TensorType {
+        func fail(_ message: String, _ hint: String) -> GraphError {
             GraphError(op: name, operands: operands, message: message, hint: hint)
         }
         func expect(_ count: Int) throws(GraphError) {
-            if operands.count != count { throw fail("takes \(count) operands, not \(operands.count)") }
+            if operands.count != count {
+                throw fail("takes \(count) operands, not \(operands.count)", "give it \(count)")
+            }
         }
         func expectAxis(_ axis: Int, below rank: Int) throws(GraphError) {
-            if axis < 0 || axis >= rank { throw fail("axis \(axis) does not exist in rank \(rank)") }
+            if axis < 0 || axis >= rank {
+                throw fail(
+                    "axis \(axis) does not exist in rank \(rank)",
+                    rank == 0 ? "a scalar has no axis" : "axes count from 0 to \(rank - 1)")
+            }
         }
         func request() throws(GraphError) -> TensorType {
-            guard let requested else { throw fail("needs a result type") }
+            guard let requested else {
+                throw fail("needs a result type", "pass the type, which the operands do not determine")
+            }
             for dim in requested.shape.dims {
                 switch dim {
-                case .fixed(let n) where n < 0: throw fail("extent \(n) is negative")
-                case .batch(let n) where n < 1: throw fail("batch multiple \(n) is not positive")
+                case .fixed(let n) where n < 0: throw fail("extent \(n) is negative", "every extent is 0 or more")
+                case .batch(let n) where n < 1:
+                    throw fail("batch multiple \(n) is not positive", "use a multiple of 1 or more")
                 default: break
                 }
             }
@@ -38,14 +58,25 @@ extension Op {
         func reduced(_ axes: [Int], _ element: ElementType) throws(GraphError) -> TensorType {
             try expect(1)
             for axis in axes { try expectAxis(axis, below: operands[0].shape.rank) }
-            if Set(axes).count != axes.count { throw fail("axes \(axes) repeat") }
+            if Set(axes).count != axes.count { throw fail("axes \(axes) repeat", "name each axis once") }
             return TensorType(element, operands[0].shape.removing(axes: axes))
         }
 
         switch self {
-        case .input, .state, .constant:
+        case .input, .state:
             try expect(0)
             return try request()
+        case .constant(let value):
+            try expect(0)
+            let type = try request()
+            let fits =
+                switch type.element {
+                case .float32: true
+                case .int32: Int32(exactly: value) != nil
+                case .bool: value == 0 || value == 1
+                }
+            if !fits { throw fail("\(value) is no value of \(type.element)", "round it, or use f32") }
+            return type
         case .iota(let axis):
             try expect(0)
             let type = try request()
@@ -54,7 +85,7 @@ extension Op {
         case .randomBits:
             try expect(2)
             if operands[0] != TensorType(.int32, [2]) || operands[1] != TensorType(.int32, .scalar) {
-                throw fail("takes a seed i32[2] and a step i32[]")
+                throw fail("does not take these operands", "give it a seed i32[2] and a step i32[]")
             }
             return TensorType(.int32, try request().shape)
         case .extent(let axes):
@@ -72,13 +103,16 @@ extension Op {
             return operands[0]
         case .compare:
             try expect(2)
-            if operands[0] != operands[1] { throw fail("operands must have one type and shape") }
+            if operands[0] != operands[1] {
+                throw fail("operands must have one type and shape", "cast or broadcast first")
+            }
             return TensorType(.bool, operands[0].shape)
         case .select:
             try expect(3)
             try expectElement(0, .bool)
             if operands[1] != operands[2] || operands[0].shape != operands[1].shape {
-                throw fail("condition and both alternatives must have one shape")
+                throw fail(
+                    "condition and both alternatives must have one shape", "broadcast them first; cast to one type")
             }
             return operands[1]
         case .cast(let element):
@@ -101,42 +135,46 @@ extension Op {
         case .transpose(let axes):
             try expect(1)
             if axes.sorted() != Array(0..<operands[0].shape.rank) {
-                throw fail("\(axes) is not a permutation of the axes")
+                throw fail("\(axes) is not a permutation of the axes", "name each axis of the operand once")
             }
             return TensorType(operands[0].element, Shape(axes.map { operands[0].shape[$0] }))
         case .slice(let axis, let start, let end, let step):
             try expect(1)
             try expectAxis(axis, below: operands[0].shape.rank)
             let extent = try fixed(operands[0].shape, axis)
-            guard step > 0 else { throw fail("step \(step) is not positive") }
+            guard step > 0 else { throw fail("step \(step) is not positive", "use a step of 1 or more") }
             guard start >= 0, start <= end, end <= extent else {
-                throw fail("\(start)..<\(end) is outside 0..<\(extent)")
+                throw fail("\(start)..<\(end) is outside 0..<\(extent)", "bounds are ascending and within the axis")
             }
             var type = operands[0]
-            type.shape[axis] = .fixed((end - start + step - 1) / step)
+            // Not (end − start + step − 1) / step, which overflows for a large step.
+            type.shape[axis] = .fixed(start == end ? 0 : (end - start - 1) / step + 1)
             return type
         case .pad(let axis, let low, let high, let interior):
             try expect(1)
             try expectAxis(axis, below: operands[0].shape.rank)
             let extent = try fixed(operands[0].shape, axis)
-            guard low >= 0, high >= 0, interior >= 0 else { throw fail("padding must not be negative") }
+            guard low >= 0, high >= 0, interior >= 0 else {
+                throw fail("padding must not be negative", "use slice to remove elements")
+            }
             guard low < 1 << 32, high < 1 << 32, interior < 1 << 32, extent < 1 << 31 else {
-                throw fail("padding is too large")
+                throw fail("padding is too large", "a tensor holds at most 2^40 elements")
             }
             var type = operands[0]
             let (between, overflow) = Swift.max(extent - 1, 0).multipliedReportingOverflow(by: interior)
-            if overflow { throw fail("padding is too large") }
+            if overflow { throw fail("padding is too large", "a tensor holds at most 2^40 elements") }
             type.shape[axis] = .fixed(low + extent + between + high)
-            if type.shape.symbolicCount == nil { throw fail("\(type.shape) has too many elements") }
             return type
         case .concat(let axis):
-            guard var type = operands.first else { throw fail("needs at least one operand") }
+            guard var type = operands.first else {
+                throw fail("needs at least one operand", "give it the parts to join")
+            }
             try expectAxis(axis, below: type.shape.rank)
             var total = 0
             for operand in operands {
                 guard operand.element == type.element, operand.shape.rank == type.shape.rank,
                     operand.shape.removing(axes: [axis]) == type.shape.removing(axes: [axis])
-                else { throw fail("operands must agree except along axis \(axis)") }
+                else { throw fail("operands must agree except along axis \(axis)", "cast or reshape the parts first") }
                 total += try fixed(operand.shape, axis)
             }
             type.shape[axis] = .fixed(total)
@@ -156,7 +194,11 @@ extension Op {
             try expectElement(1, .int32)
             var dims = type.shape.dims
             dims.replaceSubrange(axis...axis, with: operands[1].shape.dims)
-            if Shape(dims) != operands[0].shape { throw fail("updates must have shape \(Shape(dims))") }
+            if Shape(dims) != operands[0].shape {
+                throw fail(
+                    "updates must have shape \(Shape(dims))", "the result's, with axis \(axis) replaced by the indices'"
+                )
+            }
             return TensorType(.float32, type.shape)
         case .gatherAlong(let axis):
             try expect(2)
@@ -164,7 +206,10 @@ extension Op {
             try expectElement(1, .int32)
             guard operands[0].shape.rank == operands[1].shape.rank,
                 operands[0].shape.removing(axes: [axis]) == operands[1].shape.removing(axes: [axis])
-            else { throw fail("indices must have the data's shape except along axis \(axis)") }
+            else {
+                throw fail(
+                    "indices must have the data's shape except along axis \(axis)", "broadcast the indices first")
+            }
             return TensorType(operands[0].element, operands[1].shape)
         case .scatterAddAlong(let axis):
             try expect(2)
@@ -175,7 +220,11 @@ extension Op {
             guard operands[0].shape == operands[1].shape,
                 operands[0].shape.rank == type.shape.rank,
                 operands[0].shape.removing(axes: [axis]) == type.shape.removing(axes: [axis])
-            else { throw fail("updates and indices must have the result's shape except along axis \(axis)") }
+            else {
+                throw fail(
+                    "updates and indices must have the result's shape except along axis \(axis)", "broadcast them first"
+                )
+            }
             return TensorType(.float32, type.shape)
         case .sum(let axes), .max(let axes), .min(let axes):
             let type = try reduced(axes, .float32)
@@ -200,13 +249,18 @@ extension Op {
             try expectElement(0, .float32)
             try expectElement(1, .float32)
             let (a, b) = (operands[0].shape, operands[1].shape)
-            guard a.rank >= 2, a.rank == b.rank else { throw fail("operands must have the same rank, at least 2") }
+            guard a.rank >= 2, a.rank == b.rank else {
+                throw fail("operands must have the same rank, at least 2", "reshape a vector to a row or a column")
+            }
             let r = a.rank
-            guard a.dims.prefix(r - 2) == b.dims.prefix(r - 2) else { throw fail("leading axes must agree") }
+            guard a.dims.prefix(r - 2) == b.dims.prefix(r - 2) else {
+                throw fail("leading axes must agree", "broadcast the leading axes first")
+            }
             let (m, k) = ta ? (a[r - 1], a[r - 2]) : (a[r - 2], a[r - 1])
             let (k2, n) = tb ? (b[r - 1], b[r - 2]) : (b[r - 2], b[r - 1])
             guard k == k2 else {
-                throw fail("inner extents \(k) and \(k2) differ", "the first operand's columns must match the second's rows")
+                throw fail(
+                    "inner extents \(k) and \(k2) differ", "the first operand's columns must match the second's rows")
             }
             return TensorType(.float32, Shape(Array(a.dims.prefix(r - 2)) + [m, n]))
         case .call(let fused):

@@ -69,23 +69,28 @@ public struct Shape: Hashable, Sendable {
         return n
     }
 
-    /// The element count as (power of `B`, factor), or `nil` when it overflows: two shapes hold the same number of
-    /// elements for every batch size exactly when these agree.
-    var symbolicCount: (batchPower: Int, factor: Int)? {
+    /// The element count as (power of `B`, factor), or `nil` when it is too large: two shapes hold the same number of
+    /// elements for every batch size exactly when these agree. An empty shape counts (0, 0).
+    ///
+    /// At most 2⁴⁰ elements, where an extent of 0 counts as 1, so that the product of any of the extents, in any order,
+    /// fits an integer.
+    package var symbolicCount: (batchPower: Int, factor: Int)? {
         var power = 0
         var factor = 1
+        var isEmpty = false
         for dim in dims {
             let (n, isBatch): (Int, Bool) =
                 switch dim {
                 case .fixed(let n): (n, false)
                 case .batch(let multiple): (multiple, true)
                 }
-            let (product, overflow) = factor.multipliedReportingOverflow(by: n)
+            if isBatch { power += 1 }
+            if n == 0 { isEmpty = true }
+            let (product, overflow) = factor.multipliedReportingOverflow(by: Swift.max(n, 1))
             if overflow || product > 1 << 40 { return nil }
             factor = product
-            if isBatch { power += 1 }
         }
-        return (power, factor)
+        return isEmpty ? (0, 0) : (power, factor)
     }
 
     /// Whether both shapes hold the same number of elements for every batch size.

@@ -37,6 +37,10 @@ size_t fk_gemm_scratch(const fk_gemm_args *args);
 // The product. `scratch` holds `fk_gemm_scratch` bytes, is aligned to 64, and is used by this call alone.
 void fk_gemm(const fk_gemm_args *args, void *scratch);
 
+// The same on one instruction set, which this processor must have (see `fk_isa`).
+size_t fk_gemm_scratch_on(int isa, const fk_gemm_args *args);
+void fk_gemm_on(int isa, const fk_gemm_args *args, void *scratch);
+
 // The instruction set in use: 0 baseline (SSE2 or NEON), 1 AVX2 with FMA, 2 AVX-512.
 int fk_isa(void);
 

@@ -17,7 +17,7 @@ enum { FK_FULL = 0, FK_PER_ROW = 1, FK_PER_COL = 2, FK_SCALAR = 3 };
 
 enum fk_opcode {
     // unary, in the order of Op.Unary
-    FK_NEG, FK_EXP, FK_EXPM1, FK_LOG, FK_LOG1P, FK_TANH, FK_SIGMOID, FK_SOFTPLUS, FK_ERF, FK_SQRT, FK_RSQRT, FK_ABS,
+    FK_NEG, FK_EXP, FK_EXPM1, FK_LOG, FK_LOG1P, FK_TANH, FK_SIGMOID, FK_SOFTPLUS, FK_ERF, FK_ERFC, FK_SQRT, FK_RSQRT, FK_ABS,
     FK_SIGN, FK_FLOOR, FK_CEIL, FK_ROUND, FK_SIN, FK_COS, FK_UNIFORM,
     // binary, in the order of Op.Binary
     FK_ADD, FK_SUB, FK_MUL, FK_DIV, FK_POW, FK_MAX, FK_MIN,
@@ -31,7 +31,8 @@ enum fk_opcode {
     FK_RANDOM,           // random bits of stream extra
     // three operands, each step rounded: what two instructions would give, in one pass
     FK_MUL_ADD, FK_MUL_SUB, FK_SUB_MUL, FK_MUL_MUL,
-    FK_ADD_MAX0, FK_MUL_RELU_MASK,
+    FK_RSUB_MUL,         // c − a·b
+    FK_ADD_MAX0, FK_RELU_MASK,
     // reductions along the columns (full → per row) or the rows (full → per column)
     FK_SUM_COLS, FK_MAX_COLS, FK_MIN_COLS, FK_SUM_ROWS, FK_MAX_ROWS, FK_MIN_ROWS,
     FK_OPCODES
@@ -82,15 +83,14 @@ typedef struct {                // shared form of the indexed and scanning opera
     const int32_t *indices;
     int32_t mode;               // reduction: 0 sum, 1 max, 2 min; scans: 1 reverse; sort: 1 descending
     int32_t along;              // one index per element rather than per slice
-    int32_t clear;              // scatter: set the result to zero first
 } fk_indexed;
 
 typedef struct {
     int64_t rows, classes;
     const float *logits;
     const int32_t *labels;
-    const float *g;             // gradient: per row; g_stride 0 for one number for all
-    int64_t g_stride;
+    const float *g;             // gradient: per row, or NULL for `scale` in every row
+    float scale;
     float *out;                 // forward: per row; gradient: rows × classes
 } fk_xent;
 
@@ -125,9 +125,9 @@ void fk_team_destroy(fk_team *);
 /// scratch: `threads` pointers to 64-byte aligned memory. nanoseconds: NULL, or per instruction, added by thread 0.
 void fk_team_run(fk_team *, int threads, const fk_instr *, int64_t count, void *const *scratch, uint64_t *nanoseconds);
 
-size_t fk_instr_scratch(const fk_instr *);      // bytes one thread may need
+/// Bytes of scratch one member of a team of `threads` may need for this instruction.
+size_t fk_instr_scratch(const fk_instr *, int threads);
 int64_t fk_lanes(void);
 uint64_t fk_now(void);                          // monotonic nanoseconds
-/// Allocations made by the runtime's own kernels and team since the process began, for the test that a step makes none.
-uint64_t fk_allocations(void);
+int fk_processors(void);                        // processors this process may run on
 #endif

@@ -26,7 +26,8 @@ extension FusedOp {
         let (_, e) = try shiftedExponentials(&graph, x[0])
         let p = try graph.div(e, graph.sum(e, axes: [1], keeping: true))
         let hot = try graph.add(.cast(.float32), [oneHot(&graph, labels: x[1], like: x[0])])
-        let g = try graph.reshape(x[2], to: graph.shape(of: x[2]).dims.isEmpty ? [1, 1] : Shape(graph.shape(of: x[2]).dims + [1]))
+        let g = try graph.reshape(
+            x[2], to: graph.shape(of: x[2]).dims.isEmpty ? [1, 1] : Shape(graph.shape(of: x[2]).dims + [1]))
         return try graph.mul(graph.sub(p, hot), g)
     }
 

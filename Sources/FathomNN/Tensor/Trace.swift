@@ -17,6 +17,8 @@ public final class Trace {
 
     private var declared: [String: (index: Int, node: NodeID)] = [:]
     private var paths: [ObjectIdentifier: String] = [:]
+    /// Every identity in `paths`, kept alive: the address of a layer made inside a call could come back as another layer's.
+    private var identities: [LayerIdentity] = []
     private var location: String?
     private var streams: UInt32 = 0
 
@@ -79,6 +81,15 @@ public final class Trace {
         error = located
     }
 
+    /// A second recording that goes on from here by itself.
+    package func copy() -> Trace {
+        let other = Trace(isTraining: isTraining)
+        other.graph = graph
+        (other.error, other.declarations, other.activationUses) = (error, declarations, activationUses)
+        (other.declared, other.paths, other.location, other.streams) = (declared, paths, location, streams)
+        return other
+    }
+
     /// Throws the first mistake, if there is one.
     public func check() throws(GraphError) { if let error { throw error } }
 
@@ -106,6 +117,7 @@ public final class Trace {
                     }
                 } else {
                     paths[ObjectIdentifier(identity)] = path
+                    identities.append(identity)
                 }
                 continue
             }
@@ -140,6 +152,7 @@ public final class Trace {
             while paths.values.contains("\(kind)\(n)") { n += 1 }
             path = "\(kind)\(n)"
             paths[ObjectIdentifier(identity)] = path
+            identities.append(identity)
         }
         let saved = (graph.currentLayer, location)
         graph.currentLayer = path

@@ -1,0 +1,20 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// A package of its own, so that users of Fathom never see it. The sources are those of Fathom by symbolic link; what
+// needs the network or cryptography is left out, which keeps the instrumented build short.
+let package = Package(
+    name: "FathomFuzz",
+    platforms: [.macOS(.v15)],
+    targets: [
+        .target(name: "CFathomDatasets"),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
+        .target(
+            name: "FathomData", dependencies: ["CZlib", "CFathomDatasets"],
+            exclude: ["Download.swift", "DatasetCatalog.swift"]),
+        .executableTarget(
+            name: "FuzzReaders", dependencies: ["FathomData"],
+            swiftSettings: [.unsafeFlags(["-parse-as-library"])]),
+    ],
+    swiftLanguageModes: [.v6]
+)

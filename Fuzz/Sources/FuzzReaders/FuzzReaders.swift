@@ -1,0 +1,45 @@
+import FathomData
+import Foundation
+
+/// One reader: it must return or throw, whatever the bytes are.
+private typealias Reader = @Sendable (borrowing RawSpan) throws(FormatError) -> Void
+
+private let readers: [String: Reader] = [
+    "npy": { bytes throws(FormatError) in
+        _ = try NPYReader.parse(bytes, file: "f")
+        _ = try NPYReader.parseLabels(bytes, file: "f")
+    },
+    "npz": { bytes throws(FormatError) in _ = try NPZReader.parse(bytes, file: "f") },
+    "idx": { bytes throws(FormatError) in
+        _ = try IDXReader.parse(bytes, file: "f")
+        _ = try IDXReader.parseLabels(bytes, file: "f")
+    },
+    "cifar": { bytes throws(FormatError) in _ = try CIFARReader.parse(bytes, file: "f") },
+    "tar": { bytes throws(FormatError) in _ = try TarReader.files(bytes, file: "f", limits: Limits()) },
+    "csv": { bytes throws(FormatError) in
+        // The first byte chooses the options, so that all of them are searched.
+        let choice = bytes.byteCount > 0 ? bytes.unsafeLoad(fromByteOffset: 0, as: UInt8.self) : 0
+        var options = CSVOptions(target: choice & 1 == 0 ? nil : .last)
+        options.missing = CSVOptions.Missing.allCases[Int(choice >> 1) % 3]
+        options.categorical = CSVOptions.ColumnKind.allCases[Int(choice >> 3) % 4]
+        options.targetKind = CSVOptions.TargetKind.allCases[Int(choice >> 5) % 3]
+        _ = try CSVReader.parse(
+            bytes.extracting(min(1, bytes.byteCount)..<bytes.byteCount), file: "f", options: options)
+    },
+]
+
+private let reader: Reader = {
+    let name = ProcessInfo.processInfo.environment["FATHOM_FUZZ"] ?? ""
+    guard let reader = readers[name] else {
+        fatalError("FATHOM_FUZZ must be one of \(readers.keys.sorted().joined(separator: ", "))")
+    }
+    return reader
+}()
+
+/// Called by libFuzzer with one input after the other.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzOneInput(_ start: UnsafeRawPointer?, _ count: Int) -> Int32 {
+    let bytes = UnsafeRawBufferPointer(start: count == 0 ? nil : start, count: count).bytes
+    do throws(FormatError) { try reader(bytes) } catch { _ = error.description }
+    return 0
+}

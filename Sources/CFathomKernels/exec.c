@@ -1,0 +1,238 @@
+// One thread's share of one instruction.
+#include "exec.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "tile.h"
+
+static const struct {
+    void (*region)(const fk_region *, int64_t, int64_t, int64_t, int64_t, float *);
+    void (*reduce)(const fk_indexed *, int64_t, int64_t);
+    void (*xent)(const fk_xent *, bool, int64_t, int64_t);
+    int64_t lanes;
+} kernels[] = {
+    {fk_region_run_base, fk_reduce_run_base, fk_xent_run_base, 4},
+#if defined(__x86_64__)
+    {fk_region_run_avx2, fk_reduce_run_avx2, fk_xent_run_avx2, 8},
+    {fk_region_run_avx512, fk_reduce_run_avx512, fk_xent_run_avx512, 16},
+#endif
+};
+
+int64_t fk_lanes(void) { return kernels[fk_isa()].lanes; }
+
+static void share(const fk_instr *x, int t, int threads, int64_t *lo, int64_t *hi) {
+    int64_t units = (x->extent + x->granule - 1) / x->granule;
+    *lo = units * t / threads * x->granule;
+    *hi = units * (t + 1) / threads * x->granule;
+    if (*hi > x->extent) *hi = x->extent;
+    if (*lo > *hi) *lo = *hi;
+}
+
+static fk_gemm_args gemm_share(const fk_instr *x, int64_t lo, int64_t hi) {
+    fk_gemm_args g = x->u.gemm;
+    if (x->cut == FK_CUT_ROWS) {
+        g.a += g.ta ? lo : lo * g.lda;
+        g.c += lo * g.ldc;
+        g.m = hi - lo;
+    } else if (x->cut == FK_CUT_COLS) {
+        g.b += g.tb ? lo * g.ldb : lo;
+        g.c += lo;
+        if (g.bias) g.bias += lo;
+        g.n = hi - lo;
+    }
+    return g;
+}
+
+static void ndcopy(const fk_ndcopy *x, int64_t lo, int64_t hi) {
+    int64_t index[FK_MAX_RANK] = {0};
+    int last = x->rank - 1;
+    if (x->rank == 0) {
+        if (lo < hi) *x->dst = x->src ? *x->src : x->value;
+        return;
+    }
+    for (int d = 1; d < x->rank; d++) if (x->extent[d] == 0) return;
+    if (lo >= hi) return;
+    int64_t n = last == 0 ? hi - lo : x->extent[last], ds = x->dst_stride[last], ss = x->src_stride[last];
+    float *dst = x->dst + lo * x->dst_stride[0];
+    const float *src = x->src ? x->src + lo * x->src_stride[0] : NULL;
+    for (;;) {
+        if (!src) for (int64_t i = 0; i < n; i++) dst[i * ds] = x->value;
+        else if (ds == 1 && ss == 1) memcpy(dst, src, (size_t)n * 4);
+        else for (int64_t i = 0; i < n; i++) dst[i * ds] = src[i * ss];
+        if (last == 0) return;
+        int d = last - 1;
+        for (; d >= 0; d--) {
+            index[d]++;
+            dst += x->dst_stride[d];
+            if (src) src += x->src_stride[d];
+            if (index[d] < (d == 0 ? hi - lo : x->extent[d])) break;
+            dst -= index[d] * x->dst_stride[d];
+            if (src) src -= index[d] * x->src_stride[d];
+            index[d] = 0;
+        }
+        if (d < 0) return;
+    }
+}
+
+// An index out of range reads as NaN, so that it shows as a non-finite value rather than as somebody else's data.
+static void gather(const fk_indexed *x, int64_t lo, int64_t hi) {
+    if (x->along) {
+        for (int64_t o = lo; o < hi; o++)
+            for (int64_t i = 0; i < x->taken; i++)
+                for (int64_t j = 0; j < x->inner; j++) {
+                    int64_t at = (o * x->taken + i) * x->inner + j;
+                    int32_t k = x->indices[at];
+                    x->dst[at] = k >= 0 && k < x->extent ? x->src[(o * x->extent + k) * x->inner + j] : NAN;
+                }
+        return;
+    }
+    for (int64_t u = lo; u < hi; u++) {
+        int64_t o = u / x->taken;
+        int32_t k = x->indices[u % x->taken];
+        float *dst = x->dst + u * x->inner;
+        if (k >= 0 && k < x->extent) memcpy(dst, x->src + (o * x->extent + k) * x->inner, (size_t)x->inner * 4);
+        else for (int64_t j = 0; j < x->inner; j++) dst[j] = NAN;
+    }
+}
+
+// Shares are ranges of the outer index or of the inner one, so that no two threads add to one element.
+static void scatter(const fk_indexed *x, int64_t o0, int64_t o1, int64_t j0, int64_t j1) {
+    for (int64_t o = o0; o < o1; o++) {
+        for (int64_t k = 0; k < x->extent; k++)
+            memset(x->dst + (o * x->extent + k) * x->inner + j0, 0, (size_t)(j1 - j0) * 4);
+        for (int64_t i = 0; i < x->taken; i++) {
+            const float *src = x->src + (o * x->taken + i) * x->inner;
+            if (x->along) {
+                for (int64_t j = j0; j < j1; j++) {
+                    int32_t k = x->indices[(o * x->taken + i) * x->inner + j];
+                    if (k >= 0 && k < x->extent) x->dst[(o * x->extent + k) * x->inner + j] += src[j];
+                }
+            } else {
+                int32_t k = x->indices[i];
+                if (k < 0 || k >= x->extent) continue;
+                float *dst = x->dst + (o * x->extent + k) * x->inner;
+                for (int64_t j = j0; j < j1; j++) dst[j] += src[j];
+            }
+        }
+    }
+}
+
+static void cumsum(const fk_indexed *x, int64_t lo, int64_t hi) {
+    for (int64_t o = lo; o < hi; o++)
+        for (int64_t j = 0; j < x->inner; j++) {
+            double total = 0;
+            for (int64_t k = 0; k < x->extent; k++) {
+                int64_t i = x->mode ? x->extent - 1 - k : k, at = (o * x->extent + i) * x->inner + j;
+                total += x->src[at];
+                x->dst[at] = (float)total;
+            }
+        }
+}
+
+static void argmax(const fk_indexed *x, int64_t lo, int64_t hi) {
+    for (int64_t u = lo; u < hi; u++) {
+        const float *p = x->src + u / x->inner * x->extent * x->inner + u % x->inner;
+        int32_t best = 0;
+        for (int64_t i = 1; i < x->extent; i++) {
+            float v = p[i * x->inner], b = p[best * x->inner];
+            if (v > b || (v != v && b == b)) best = (int32_t)i;
+        }
+        ((int32_t *)x->dst)[u] = best;
+    }
+}
+
+static bool comes_before(float u, float v, int descending) {
+    if (descending) { float w = u; u = v; v = w; }
+    if (u != u || v != v) return u == u;
+    return u < v;
+}
+
+static void argsort(const fk_indexed *x, int64_t lo, int64_t hi, int32_t *a) {
+    int64_t n = x->extent;
+    int32_t *b = a + n;
+    for (int64_t u = lo; u < hi; u++) {
+        int64_t o = u / x->inner, j = u % x->inner;
+        const float *p = x->src + o * n * x->inner + j;
+        for (int64_t i = 0; i < n; i++) a[i] = (int32_t)i;
+        for (int64_t run = 1; run < n; run *= 2) {          // stable merge sort, bottom up
+            for (int64_t s = 0; s < n; s += 2 * run) {
+                int64_t mid = s + run < n ? s + run : n, end = s + 2 * run < n ? s + 2 * run : n, l = s, r = mid, k = s;
+                while (k < end)
+                    b[k++] = r >= end || (l < mid && !comes_before(p[a[r] * x->inner], p[a[l] * x->inner], x->mode)) ? a[l++] : a[r++];
+            }
+            int32_t *t = a; a = b; b = t;
+        }
+        for (int64_t i = 0; i < n; i++) ((int32_t *)x->dst)[(o * n + i) * x->inner + j] = a[i];
+    }
+}
+
+size_t fk_instr_scratch(const fk_instr *x, int threads) {
+    size_t most = 0;
+    switch (x->kind) {
+    case FK_I_GEMM:
+    case FK_I_BATCH_GEMM:
+        for (int n = 1; n <= threads; n++)
+            for (int t = 0; t < n; t++) {
+                int64_t lo, hi;
+                share(x, t, n, &lo, &hi);
+                fk_gemm_args g = gemm_share(x, lo, hi);
+                size_t bytes = fk_gemm_scratch(&g);
+                if (bytes > most) most = bytes;
+            }
+        return most;
+    case FK_I_REGION: {
+        const fk_region *r = &x->u.region;
+        int64_t l = fk_lanes(), w = r->tile_cols < r->cols ? r->tile_cols : r->cols, h = r->tile_rows < r->rows ? r->tile_rows : r->rows;
+        w = (w + l - 1) / l * l;
+        return (size_t)(4 * (r->slots[FK_FULL] * h * w + r->slots[FK_PER_ROW] * ((h + l - 1) / l * l) + r->slots[FK_PER_COL] * w + r->slots[FK_SCALAR] * l));
+    }
+    case FK_I_ARGSORT: return (size_t)x->u.indexed.extent * 8;
+    default: return 0;
+    }
+}
+
+void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch) {
+    int64_t lo, hi;
+    if (x->cut == FK_CUT_NONE) {
+        if (t != 0) return;
+        lo = 0, hi = x->extent;
+    } else {
+        share(x, t, threads, &lo, &hi);
+        if (lo >= hi) return;
+    }
+    int isa = fk_isa();
+    switch (x->kind) {
+    case FK_I_GEMM: {
+        fk_gemm_args g = gemm_share(x, lo, hi);
+        fk_gemm(&g, scratch);
+        break;
+    }
+    case FK_I_BATCH_GEMM:
+        for (int64_t i = lo; i < hi; i++) {
+            fk_gemm_args g = x->u.gemm;
+            g.a += i * x->stride_a, g.b += i * x->stride_b, g.c += i * x->stride_c;
+            fk_gemm(&g, scratch);
+        }
+        break;
+    case FK_I_REGION: {
+        const fk_region *r = &x->u.region;
+        if (x->cut == FK_CUT_COLS) kernels[isa].region(r, 0, r->rows, lo, hi, scratch);
+        else kernels[isa].region(r, x->cut == FK_CUT_NONE ? 0 : lo, x->cut == FK_CUT_NONE ? r->rows : hi, 0, r->cols, scratch);
+        break;
+    }
+    case FK_I_NDCOPY: ndcopy(&x->u.copy, lo, hi); break;
+    case FK_I_GATHER: gather(&x->u.indexed, lo, hi); break;
+    case FK_I_SCATTER:
+        if (x->cut == FK_CUT_COLS) scatter(&x->u.indexed, 0, x->u.indexed.outer, lo, hi);
+        else scatter(&x->u.indexed, lo, hi, 0, x->u.indexed.inner);
+        break;
+    case FK_I_REDUCE: kernels[isa].reduce(&x->u.indexed, lo, hi); break;
+    case FK_I_CUMSUM: cumsum(&x->u.indexed, lo, hi); break;
+    case FK_I_ARGMAX: argmax(&x->u.indexed, lo, hi); break;
+    case FK_I_ARGSORT: argsort(&x->u.indexed, lo, hi, scratch); break;
+    case FK_I_XENT: kernels[isa].xent(&x->u.xent, false, lo, hi); break;
+    case FK_I_XENT_GRAD: kernels[isa].xent(&x->u.xent, true, lo, hi); break;
+    default: break;
+    }
+}

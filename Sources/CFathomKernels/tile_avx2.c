@@ -1,0 +1,14 @@
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "tile.h"
+
+#define FK_ISA avx2
+#define FK_LANES 8
+#define FK_HAS_FMA 1
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#include "simd.inc"
+#include "vmath.inc"
+#include "tile.inc"
+#pragma clang attribute pop
+#endif

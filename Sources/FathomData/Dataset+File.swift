@@ -1,0 +1,22 @@
+extension Dataset {
+    /// Reads a file by the ending of its name: .csv, .tsv (either also with .gz), or .npz with the arrays x and y.
+    ///
+    /// Throws `FormatError` for other endings and for what the reader of the format refuses.
+    public static func read(
+        path: String, options: CSVOptions = CSVOptions(target: .last), limits: Limits = Limits()
+    ) throws(FormatError) -> Dataset {
+        let name = path.lowercased()
+        if name.hasSuffix(".npz") { return try NPZReader.readDataset(path: path, limits: limits) }
+        if name.hasSuffix(".csv") || name.hasSuffix(".csv.gz") {
+            return try CSVReader.read(path: path, options: options, limits: limits)
+        }
+        if name.hasSuffix(".tsv") || name.hasSuffix(".tsv.gz") {
+            var options = options
+            options.delimiter = "\t"
+            return try CSVReader.read(path: path, options: options, limits: limits)
+        }
+        throw FormatError(
+            file: path, rule: "the ending of the name is not that of a data set",
+            hint: "known are .csv, .tsv, .csv.gz, .tsv.gz and .npz")
+    }
+}

@@ -1,0 +1,25 @@
+extension Graph {
+    /// The graph with every reduction over several axes that leaves nothing written as two: the last axis, then the rest.
+    ///
+    /// Long reductions then run over rows, on all threads, instead of over one column.
+    public func splittingReductions() throws(GraphError) -> Graph {
+        try rebuilt { (graph: inout Graph, node: Node, inputs: [NodeID]) throws(GraphError) -> NodeID in
+            let rebuild: ([Int]) -> Op
+            let axes: [Int]
+            switch node.op {
+            case .sum(let a): (axes, rebuild) = (a, { .sum(axes: $0) })
+            case .max(let a): (axes, rebuild) = (a, { .max(axes: $0) })
+            case .min(let a): (axes, rebuild) = (a, { .min(axes: $0) })
+            default: return try graph.add(node.op, inputs, type: node.type)
+            }
+            let shape = graph.shape(of: inputs[0])
+            let long = axes.filter { shape[$0] != .fixed(1) }
+            guard long.count > 1, long.count == shape.dims.count(where: { $0 != .fixed(1) }), let last = long.max() else {
+                return try graph.add(node.op, inputs, type: node.type)
+            }
+            let partial = try graph.add(rebuild([last]), inputs)
+            let rest = axes.filter { $0 != last }.map { $0 > last ? $0 - 1 : $0 }
+            return try graph.add(rebuild(rest), [partial])
+        }
+    }
+}

@@ -1,0 +1,381 @@
+import CFathomKernels
+import FathomGraph
+
+/// A graph made ready to run: instructions, their memory, and the team that runs them.
+///
+/// After a first run with a batch size, running it again allocates nothing. An executable is used by one thread at a time;
+/// it holds no global state.
+public final class Executable {
+    /// Choices that change speed and memory, never a bit of the result.
+    public struct Options: Sendable {
+        /// Fuse elementwise work and reductions into tiles.
+        public var fusing = true
+        /// Run the graph through `verify()` first.
+        public var verifying = false
+
+        public init(fusing: Bool = true, verifying: Bool = false) {
+            self.fusing = fusing
+            self.verifying = verifying
+        }
+    }
+
+    public let graph: Graph
+    public let state: StateStorage
+    public let maxBatch: Int
+    public let team: Team
+    /// Composite operations that have a kernel of their own.
+    public static let kernels: Set<String> = ["softmaxCrossEntropy", "softmaxCrossEntropyGradient"]
+
+    /// Bytes of working memory, inputs included, the training state excluded.
+    public private(set) var peakBytes = 0
+
+    var instructions: [Instruction]
+    var buffers: [Buffer]
+    private let grouping: Grouping
+    private var arena: Memory
+    private var inputs: [String: (memory: Memory, type: TensorType)] = [:]
+    private let outputs: [String: (buffer: Int, type: TensorType)]
+    private var prepared: [Int: Prepared] = [:]
+    private var scratch: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+    private var scratchMemory: [Memory] = []
+    private var current: Prepared?
+    private let threads: Int
+
+    /// - Parameters:
+    ///   - state: holds every `state` entry of the graph.
+    ///   - maxBatch: the largest batch a run may have.
+    ///   - team: whose threads run the plan.
+    /// - Throws: ``GraphError`` when an entry is missing or has another size, or an operation has no lowering.
+    public init(
+        _ graph: Graph, maxBatch: Int, state: StateStorage, team: Team, options: Options = Options()
+    ) throws(GraphError) {
+        guard maxBatch > 0 else { throw GraphError(op: "plan", message: "batch size \(maxBatch) is not positive") }
+        if options.verifying { try graph.verify() }
+        let primitive = try graph.inliningCalls(keeping: Self.kernels).splittingReductions().removingDeadNodes()
+        if options.verifying { try primitive.verify() }
+        var lowering = try Lowering(primitive, maxBatch: maxBatch, fusing: options.fusing)
+        (self.graph, self.state, self.maxBatch, self.team) = (primitive, state, maxBatch, team)
+        grouping = lowering.grouping
+        var outputs: [String: (buffer: Int, type: TensorType)] = [:]
+        for (name, id) in primitive.outputs { outputs[name] = (lowering.buffer(of: id), primitive[id].type) }
+        self.outputs = outputs
+        lowering.mergeUpdates(state)
+        instructions = lowering.instructions
+        buffers = lowering.buffers
+        let arenaCount = Self.planMemory(&instructions, &buffers, keeping: Set(outputs.values.map(\.buffer)), maxBatch, state)
+        arena = Memory(count: arenaCount)
+        for node in primitive.nodes {
+            switch node.op {
+            case .input(let name):
+                if inputs[name] == nil { inputs[name] = (Memory(count: node.type.shape.count(batch: maxBatch)), node.type) }
+            case .state(let path):
+                guard let entry = state.entry(path) else { throw GraphError(op: "state", message: "'\(path)' has no storage") }
+                guard entry.count == node.type.shape.fixedCount else {
+                    throw GraphError(op: "state", message: "'\(path)' holds \(entry.count) values, not \(node.type.shape)")
+                }
+            default: break
+            }
+        }
+        for (path, id) in primitive.updates where state.entry(path)?.count != primitive.shape(of: id).fixedCount {
+            throw GraphError(op: "update", message: "'\(path)' has no storage of \(primitive.shape(of: id)) values")
+        }
+        threads = Self.usefulThreads(instructions, maxBatch, team.threads)
+        scratch = .allocate(capacity: team.threads)
+        scratch.initialize(repeating: nil, count: team.threads)
+        peakBytes = 4 * (arenaCount + inputs.values.reduce(0) { $0 + $1.memory.count })
+        try prepare(maxBatch)
+    }
+
+    deinit { scratch.deallocate() }
+
+    // MARK: Running
+
+    /// The names and types of the values fed before a run.
+    public var inputTypes: [String: TensorType] { inputs.mapValues(\.type) }
+
+    /// The memory of an input for a batch of `batch` rows; integers are four-byte two's complement.
+    ///
+    /// The buffer stays where it is for the life of the executable.
+    public func withInput<R>(_ name: String, batch: Int, _ body: (UnsafeMutableRawBufferPointer) -> R) -> R? {
+        guard let (memory, type) = inputs[name], batch <= maxBatch else { return nil }
+        return body(UnsafeMutableRawBufferPointer(start: memory.base, count: 4 * type.shape.count(batch: batch)))
+    }
+
+    /// Copies values into an input. Returns `false` when the name or the number of values does not fit.
+    @discardableResult
+    public func setInput(_ name: String, _ values: [Float]) -> Bool {
+        guard let (memory, type) = inputs[name], type.element != .int32, values.count <= memory.count else { return false }
+        memory.base.update(from: values, count: values.count)
+        return true
+    }
+
+    @discardableResult
+    public func setInput(_ name: String, _ values: [Int32]) -> Bool {
+        guard let (memory, type) = inputs[name], type.element == .int32, values.count <= memory.count else { return false }
+        values.withUnsafeBytes { UnsafeMutableRawPointer(memory.base).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory.base), byteCount: $0.count) }
+        return true
+    }
+
+    /// Sets a scalar input; ignored when the graph does not read it.
+    public func setScalar(_ name: String, _ value: Float) { inputs[name]?.memory.base.pointee = value }
+
+    /// Sets an `int32` scalar input; ignored when the graph does not read it.
+    public func setScalar(_ name: String, _ value: Int32) {
+        inputs[name]?.memory.base.pointee = Float(bitPattern: UInt32(bitPattern: value))
+    }
+
+    /// Sets the seed of the graph's random numbers.
+    public func setSeed(_ seed: UInt64) {
+        guard let base = inputs["random.seed"]?.memory.base else { return }
+        base[0] = Float(bitPattern: UInt32(truncatingIfNeeded: seed))
+        base[1] = Float(bitPattern: UInt32(truncatingIfNeeded: seed >> 32))
+    }
+
+    /// Runs the plan once on the first `batch` rows of the inputs.
+    ///
+    /// - Throws: ``GraphError`` when `batch` is not in 1…`maxBatch`.
+    public func run(batch: Int) throws(GraphError) {
+        if current?.batch != batch { try prepare(batch) }
+        guard let current else { return }
+        fk_team_run(team.handle, Int32(threads), current.instrs, Int64(current.count), scratch, nil)
+    }
+
+    /// Runs the plan, adding each instruction's nanoseconds to `profile`, which has one entry per instruction.
+    public func run(batch: Int, profile: inout [UInt64]) throws(GraphError) {
+        if current?.batch != batch { try prepare(batch) }
+        guard let current, profile.count == current.count else {
+            throw GraphError(op: "run", message: "the profile needs \(instructions.count) entries")
+        }
+        profile.withUnsafeMutableBufferPointer {
+            fk_team_run(team.handle, Int32(threads), current.instrs, Int64(current.count), scratch, $0.baseAddress)
+        }
+    }
+
+    /// The values of an output after a run with `batch` rows; integers are converted.
+    public func output(_ name: String, batch: Int) -> [Float] {
+        guard let (buffer, type) = outputs[name] else { return [] }
+        let count = type.shape.count(batch: batch)
+        let base = pointer(buffer)
+        if type.element == .int32 {
+            return UnsafeRawPointer(base).withMemoryRebound(to: Int32.self, capacity: count) { p in
+                (0..<count).map { Float(p[$0]) }
+            }
+        }
+        return Array(UnsafeBufferPointer(start: base, count: count))
+    }
+
+    /// A scalar output after a run.
+    public func scalar(_ name: String) -> Float { outputs[name].map { pointer($0.buffer).pointee } ?? .nan }
+
+    /// The number of instructions of the plan.
+    public var instructionCount: Int { instructions.count }
+
+    /// One line an instruction: what it does, where, with which share and whether it waits first.
+    public var listing: String {
+        instructions.enumerated().map { i, x in
+            "\(i) \(x.name) \(x.work.summary(maxBatch)) [\(x.layer)] \(x.phase) \(x.cut.summary(maxBatch))\(x.barrier ? " barrier" : "")"
+        }.joined(separator: "\n")
+    }
+
+    /// What instruction `i` is: name, layer and floating-point operations for a batch.
+    public func instruction(_ i: Int, batch: Int) -> (name: String, layer: String, phase: Phase, flops: Int) {
+        let x = instructions[i]
+        return (x.name + " " + x.work.summary(batch), x.layer, x.phase, x.flops.resolved(batch))
+    }
+
+    /// Threads that this plan uses: small ones are done sooner alone.
+    public var threadsUsed: Int { threads }
+
+    // MARK: Preparing
+
+    /// The instructions with pointers for one batch size.
+    private final class Prepared {
+        let batch: Int
+        let count: Int
+        let instrs: UnsafeMutablePointer<fk_instr>
+        private var programs: [(UnsafeMutablePointer<fk_op>, UnsafeMutablePointer<fk_reg>)] = []
+
+        init(batch: Int, count: Int) {
+            (self.batch, self.count) = (batch, count)
+            instrs = .allocate(capacity: max(count, 1))
+            memset(instrs, 0, MemoryLayout<fk_instr>.stride * max(count, 1))
+        }
+
+        func program(ops: Int, registers: Int) -> (UnsafeMutablePointer<fk_op>, UnsafeMutablePointer<fk_reg>) {
+            let pair = (
+                UnsafeMutablePointer<fk_op>.allocate(capacity: max(ops, 1)),
+                UnsafeMutablePointer<fk_reg>.allocate(capacity: max(registers, 1))
+            )
+            programs.append(pair)
+            return pair
+        }
+
+        deinit {
+            instrs.deallocate()
+            for (ops, registers) in programs {
+                ops.deallocate()
+                registers.deallocate()
+            }
+        }
+    }
+
+    private func pointer(_ buffer: Int) -> UnsafeMutablePointer<Float> {
+        let b = buffers[buffer]
+        switch b.home {
+        case .arena: return b.parent.map { pointer($0) + b.offset } ?? arena.base + b.offset
+        case .state(let path): return state.pointer(path) ?? arena.base
+        case .input(let name): return inputs[name]?.memory.base ?? arena.base
+        }
+    }
+
+    private func prepare(_ batch: Int) throws(GraphError) {
+        guard batch > 0, batch <= maxBatch else {
+            throw GraphError(op: "run", message: "batch size \(batch) is outside 1…\(maxBatch)")
+        }
+        if let known = prepared[batch] {
+            current = known
+            return
+        }
+        let made = Prepared(batch: batch, count: instructions.count)
+        for (i, instruction) in instructions.enumerated() { fill(&made.instrs[i], instruction, made) }
+        var bytes = 0
+        for i in 0..<made.count { bytes = max(bytes, fk_instr_scratch(&made.instrs[i], Int32(team.threads))) }
+        if (scratchMemory.first?.count ?? -1) * 4 < bytes + 128 {
+            scratchMemory = (0..<team.threads).map { _ in Memory(count: bytes / 4 + 32) }
+            for (t, memory) in scratchMemory.enumerated() { scratch[t] = UnsafeMutableRawPointer(memory.base) }
+        }
+        prepared[batch] = made
+        current = made
+    }
+
+    private func fill(_ x: inout fk_instr, _ instruction: Instruction, _ made: Prepared) {
+        let batch = made.batch
+        func n(_ count: Count) -> Int64 { Int64(count.resolved(batch)) }
+        x.barrier = instruction.barrier ? 1 : 0
+        switch instruction.cut {
+        case .rows(let count, let granule): (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_ROWS.rawValue), n(count), Int64(granule))
+        case .columns(let count, let granule): (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_COLS.rawValue), n(count), Int64(granule))
+        case .units(let count, let granule): (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_UNITS.rawValue), n(count), Int64(granule))
+        case .none: (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_NONE.rawValue), 0, 1)
+        }
+        switch instruction.work {
+        case .gemm(let a, let b, let c, let bias, let m, let nn, let k, let ta, let tb, let batches):
+            let (m, nn, k) = (n(m), n(nn), n(k))
+            x.kind = UInt8((batches == nil ? FK_I_GEMM : FK_I_BATCH_GEMM).rawValue)
+            x.u.gemm = fk_gemm_args(
+                m: m, n: nn, k: k, a: pointer(a), lda: ta ? m : k, ta: ta, b: pointer(b), ldb: tb ? k : nn, tb: tb, c: pointer(c),
+                ldc: nn, bias: bias.map { UnsafePointer(pointer($0)) }, accumulate: false, activation: 0)
+            (x.stride_a, x.stride_b, x.stride_c) = (m * k, k * nn, m * nn)
+            x.batches = batches.map(n) ?? 1
+        case .region(let region): fill(&x, region, made)
+        case .copy(let source, let into, let extents, let from, let to, let sourceOffset, let offset, let value):
+            x.kind = UInt8(FK_I_NDCOPY.rawValue)
+            var copy = fk_ndcopy()
+            copy.rank = Int32(min(extents.count, Int(FK_MAX_RANK)))
+            withUnsafeMutableBytes(of: &copy.extent) { e in
+                withUnsafeMutableBytes(of: &copy.dst_stride) { d in
+                    withUnsafeMutableBytes(of: &copy.src_stride) { s in
+                        for i in 0..<min(extents.count, Int(FK_MAX_RANK)) {
+                            e.storeBytes(of: n(extents[i]), toByteOffset: 8 * i, as: Int64.self)
+                            d.storeBytes(of: Int64(to[i].factor) * n(to[i].of), toByteOffset: 8 * i, as: Int64.self)
+                            s.storeBytes(of: Int64(from[i].factor) * n(from[i].of), toByteOffset: 8 * i, as: Int64.self)
+                        }
+                    }
+                }
+            }
+            copy.dst = pointer(into) + offset.factor * offset.of.resolved(batch)
+            if let source { copy.src = UnsafePointer(pointer(source) + sourceOffset.factor * sourceOffset.of.resolved(batch)) }
+            switch value {
+            case .number(let v): copy.value = v
+            case .host(let id): copy.value = grouping.hostValue(id, batch: batch)
+            }
+            x.u.copy = copy
+            if instruction.cut == .none { x.extent = extents.first.map(n) ?? 1 }
+        case .indexed(let kind, let source, let indices, let into, let outer, let extent, let inner, let taken, let mode, let along):
+            x.kind = UInt8(kind.rawValue)
+            x.u.indexed = fk_indexed(
+                outer: n(outer), extent: n(extent), inner: n(inner), taken: n(taken), dst: pointer(into), src: pointer(source),
+                indices: indices.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) }, mode: mode,
+                along: along ? 1 : 0)
+        case .crossEntropy(let logits, let labels, let gradient, let scale, let isGradient, let into, let rows, let classes):
+            x.kind = UInt8((isGradient ? FK_I_XENT_GRAD : FK_I_XENT).rawValue)
+            x.u.xent = fk_xent(
+                rows: n(rows), classes: Int64(classes), logits: pointer(logits),
+                labels: UnsafeRawPointer(pointer(labels)).assumingMemoryBound(to: Int32.self),
+                g: gradient.map { UnsafePointer(pointer($0)) }, scale: scale.map { grouping.hostValue($0, batch: batch) } ?? 1,
+                out: pointer(into))
+        }
+    }
+
+    private func fill(_ x: inout fk_instr, _ region: Region, _ made: Prepared) {
+        let batch = made.batch
+        let (rows, columns) = (region.rows.resolved(batch), region.columns.resolved(batch))
+        x.kind = UInt8(FK_I_REGION.rawValue)
+        let (ops, registers) = made.program(ops: region.ops.count, registers: region.registers.count)
+        for (i, op) in region.ops.enumerated() {
+            var c = fk_op()
+            c.opcode = UInt16(op.opcode.rawValue)
+            c.kind = UInt16(op.extent.rawValue)
+            c.dst = Int16(op.dst)
+            c.a = op.operands.count > 0 ? Int16(op.operands[0]) : -1
+            c.b = op.operands.count > 1 ? Int16(op.operands[1]) : -1
+            c.c = op.operands.count > 2 ? Int16(op.operands[2]) : -1
+            switch op.value {
+            case .literal(let bits): c.imm = Float(bitPattern: bits)
+            case .host(let id): c.imm = grouping.hostValue(id, batch: batch)
+            }
+            c.extra = op.extra
+            if let index = op.index {
+                c.extra = UInt32(max(index.inner.resolved(batch), 1))
+                c.extra2 = UInt32(max(index.extent.resolved(batch), 1))
+            }
+            ops[i] = c
+        }
+        for (i, r) in region.registers.enumerated() {
+            var c = fk_reg()
+            c.kind = UInt8(r.extent.rawValue)
+            c.memory = r.kind == .scratch ? 0 : r.kind == .read ? 1 : 2
+            c.deferred = r.isDeferred ? 1 : 0
+            c.slot = Int16(r.slot)
+            c.base = r.buffer.map { pointer($0) }
+            c.ld = Int64(columns)
+            registers[i] = c
+        }
+        var tileRows = 1
+        var tileColumns = columns
+        let lanes = 16
+        let width = (max(columns, 1) + lanes - 1) / lanes * lanes
+        switch region.reduction {
+        case .none:
+            tileColumns = min(columns, 2048)
+            tileRows = max(1, 2048 / min(width, 2048))
+        case .columns: tileRows = max(1, 2048 / width)
+        case .rows:
+            tileRows = max(rows, 1)
+            tileColumns = max(lanes, 4096 / max(rows, 1) / lanes * lanes)
+        }
+        x.u.region = fk_region(
+            rows: Int64(rows), cols: Int64(columns), tile_rows: Int64(tileRows), tile_cols: Int64(max(tileColumns, 1)),
+            op_count: Int32(region.ops.count), reg_count: Int32(region.registers.count),
+            slots: (Int32(region.slots[0]), Int32(region.slots[1]), Int32(region.slots[2]), Int32(region.slots[3])),
+            ops: UnsafePointer(ops), regs: UnsafePointer(registers),
+            seed: region.seed.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) },
+            step: region.step.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) })
+        if x.cut == UInt8(FK_CUT_NONE.rawValue) { x.extent = Int64(rows) }
+    }
+
+    /// Small plans run on one thread: a barrier costs about as much as a few thousand operations.
+    private static func usefulThreads(_ instructions: [Instruction], _ batch: Int, _ available: Int) -> Int {
+        let flops = instructions.reduce(0) { $0 + $1.flops.resolved(batch) }
+        let bytes = instructions.reduce(0) { sum, x in
+            if case .region(let r) = x.work { sum + (r.rows * r.columns).resolved(batch) * (r.ops.count + 1) } else { sum }
+        }
+        return flops + 8 * bytes < 100_000 ? 1 : available
+    }
+}
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif

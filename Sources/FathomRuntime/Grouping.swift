@@ -1,0 +1,532 @@
+import FathomGraph
+
+/// A number of elements for every batch size: `factor` · B^`power`.
+struct Count: Hashable {
+    var power = 0
+    var factor = 1
+
+    init(power: Int = 0, factor: Int = 1) { (self.power, self.factor) = (power, factor) }
+
+    init(_ dims: some Sequence<Dim>) {
+        for dim in dims {
+            switch dim {
+            case .fixed(let n): factor *= n
+            case .batch(let multiple): (power, factor) = (power + 1, factor * multiple)
+            }
+        }
+    }
+
+    func resolved(_ batch: Int) -> Int { (0..<power).reduce(factor) { n, _ in n * batch } }
+
+    static func * (a: Count, b: Count) -> Count { Count(power: a.power + b.power, factor: a.factor * b.factor) }
+}
+
+/// What an element of a value belongs to in a domain of rows × columns.
+enum Extent: Int32 {
+    case full = 0, perRow, perColumn, scalar
+
+    func joined(_ other: Extent) -> Extent {
+        if self == other || other == .scalar { return self }
+        return self == .scalar ? other : .full
+    }
+}
+
+/// Nodes that run as one instruction: one opaque operation, or a region of elementwise work and reductions along one
+/// axis of a domain rows × columns, done tile by tile while the tile is in cache.
+struct Group {
+    enum Reduction { case none, columns, rows }
+    var nodes: [NodeID] = []
+    var isRegion: Bool
+    var phase: Phase
+    var total = Count()
+    /// Rows and columns of the domain, once something distinguishes them.
+    var split: (rows: Count, columns: Count)?
+    var reduction = Reduction.none
+    var extents: [NodeID: Extent] = [:]
+}
+
+/// How a broadcast or reduction sees its larger side: nothing, leading, trailing or all axes are concerned.
+enum AxisPattern: Equatable {
+    case none, all
+    case leading(rows: Count, columns: Count)
+    case trailing(rows: Count, columns: Count)
+    case irregular
+
+    /// - Parameter concerned: for every axis of `shape` whether it is stretched or reduced.
+    init(_ shape: Shape, _ concerned: (Int) -> Bool) {
+        let axes = shape.dims.indices.filter { shape[$0] != .fixed(1) }
+        let flags = axes.map(concerned)
+        let count = flags.count { $0 }
+        if count == 0 {
+            self = .none
+        } else if count == flags.count {
+            self = .all
+        } else if flags.prefix(count).allSatisfy({ $0 }) {
+            self = .leading(
+                rows: Count(axes.prefix(count).map { shape[$0] }), columns: Count(axes.dropFirst(count).map { shape[$0] }))
+        } else if flags.suffix(count).allSatisfy({ $0 }) {
+            let lead = flags.count - count
+            self = .trailing(
+                rows: Count(axes.prefix(lead).map { shape[$0] }), columns: Count(axes.dropFirst(lead).map { shape[$0] }))
+        } else {
+            self = .irregular
+        }
+    }
+}
+
+/// Assigns every node that must be computed to a group; operands come to their consumers, last consumers first.
+struct Grouping {
+    let graph: Graph
+    private(set) var groups: [Group] = []
+    /// The group of every node that is not virtual.
+    private(set) var groupOf: [Int?]
+    /// Nodes whose value must be in memory.
+    private(set) var stored: Set<NodeID> = []
+    /// Matrix products absorbed with the bias that is added to them: the addition → (product, bias).
+    private(set) var biased: [NodeID: (product: NodeID, bias: NodeID)] = [:]
+
+    private var ancestors: [[UInt64]] = []
+    private var real: Set<NodeID> = []
+    private let live: [Bool]
+    private var absorbed: Set<NodeID> = []
+    /// Scalars made of constants and extents alone: known as soon as the batch size is, so no instruction computes them.
+    private(set) var hostScalars: Set<NodeID> = []
+    private let maxBatch: Int
+    private let fusing: Bool
+
+    init(_ graph: Graph, maxBatch: Int, fusing: Bool) {
+        self.graph = graph
+        self.maxBatch = maxBatch
+        self.fusing = fusing
+        groupOf = Array(repeating: nil, count: graph.nodes.count)
+        live = graph.liveNodes
+        for (i, node) in graph.nodes.enumerated() where node.type.shape.rank == 0 && node.type.element == .float32 {
+            switch node.op {
+            case .constant, .extent: hostScalars.insert(NodeID(i))
+            case .unary, .binary: if node.inputs.allSatisfy({ hostScalars.contains($0) }) { hostScalars.insert(NodeID(i)) }
+            case .reshape, .broadcast:
+                if node.inputs.allSatisfy({ hostScalars.contains($0) }) { hostScalars.insert(NodeID(i)) }
+            default: break
+            }
+        }
+        run()
+    }
+
+    // MARK: Classification
+
+    func pattern(ofBroadcast id: NodeID) -> AxisPattern {
+        let node = graph[id]
+        let (from, to) = (graph.shape(of: node.inputs[0]), node.type.shape)
+        let lead = to.rank - from.rank
+        return AxisPattern(to) { $0 < lead || from[$0 - lead] == .fixed(1) }
+    }
+
+    func pattern(ofReduction id: NodeID, axes: [Int]) -> AxisPattern {
+        AxisPattern(graph.shape(of: graph[id].inputs[0])) { axes.contains($0) }
+    }
+
+    /// Views and constants: they have no group, their consumers read through them.
+    func isVirtual(_ id: NodeID) -> Bool {
+        if real.contains(id) { return false }
+        if hostScalars.contains(id) { return true }
+        switch graph[id].op {
+        case .constant, .extent, .iota, .reshape: return true
+        case .broadcast: return pattern(ofBroadcast: id) != .irregular
+        default: return false
+        }
+    }
+
+    /// The value a node shows through reshapes and regular broadcasts, and those views, the outermost first.
+    func source(of id: NodeID) -> (node: NodeID, through: [NodeID]) {
+        var through: [NodeID] = []
+        var source = id
+        while !hostScalars.contains(source), isVirtual(source) {
+            switch graph[source].op {
+            case .reshape, .broadcast: through.append(source)
+            default: return (source, through)
+            }
+            source = graph[source].inputs[0]
+        }
+        return (source, through)
+    }
+
+    /// Values that are in memory before the step begins.
+    func isGiven(_ id: NodeID) -> Bool {
+        switch graph[id].op {
+        case .input, .state: true
+        default: false
+        }
+    }
+
+    private func isElementwise(_ id: NodeID) -> Bool {
+        switch graph[id].op {
+        case .unary, .binary, .compare, .select, .cast, .randomBits: true
+        default: false
+        }
+    }
+
+    func reductionAxes(_ id: NodeID) -> [Int]? {
+        switch graph[id].op {
+        case .sum(let axes), .max(let axes), .min(let axes): axes
+        default: nil
+        }
+    }
+
+    /// Reductions a tile can do; larger ones are instructions of their own.
+    private func isTileReduction(_ id: NodeID) -> Bool {
+        guard let axes = reductionAxes(id) else { return false }
+        switch pattern(ofReduction: id, axes: axes) {
+        case .none: return true
+        case .all: return Count(graph.shape(of: graph[id].inputs[0]).dims).resolved(maxBatch) <= 1024
+        case .trailing(_, let columns): return columns.resolved(maxBatch) <= 8192
+        case .leading(let rows, _): return rows.resolved(maxBatch) <= 1024
+        case .irregular: return false
+        }
+    }
+
+    // MARK: Uses
+
+    private struct Use {
+        var consumer: NodeID
+        /// Virtual nodes between the consumer and the value, the consumer's operand first.
+        var through: [NodeID]
+    }
+
+    private mutating func run() {
+        var uses: [[Use]] = Array(repeating: [], count: graph.nodes.count)
+        findBiases()
+        // Everything opaque operations, outputs and updates read must be in memory; views are read through.
+        for (_, id) in graph.outputs { store(id) }
+        for (_, id) in graph.updates { store(id) }
+        for i in graph.nodes.indices.reversed() where live[i] {
+            let id = NodeID(i)
+            if isGiven(id) || isVirtual(id) || absorbed.contains(id) { continue }
+            let fusible = isFusible(id)
+            if fusible {
+                placeFusible(id, uses[i])
+            } else {
+                place(id, in: newGroup(id, isRegion: false), uses[i])
+                stored.insert(id)
+            }
+            // Tell operands who reads them.
+            for operand in operands(of: id) {
+                if fusible {
+                    if case .randomBits = graph[id].op {
+                        store(operand)
+                        uses[memory(of: operand).index].append(Use(consumer: id, through: []))
+                        continue
+                    }
+                    let (source, through) = source(of: operand)
+                    if isVirtual(source) { continue }  // a constant
+                    uses[source.index].append(Use(consumer: id, through: through))
+                } else {
+                    store(operand)
+                    uses[memory(of: operand).index].append(Use(consumer: id, through: [operand]))
+                }
+            }
+        }
+    }
+
+    /// The node whose memory holds a value: reshapes are views.
+    func memory(of id: NodeID) -> NodeID {
+        var source = id
+        while !real.contains(source), case .reshape = graph[source].op { source = graph[source].inputs[0] }
+        return source
+    }
+
+    private mutating func store(_ id: NodeID) {
+        let source = memory(of: id)
+        stored.insert(source)
+        if isVirtual(source) { real.insert(source) }
+    }
+
+    /// x·W + b with nothing else reading x·W is one product that starts from b.
+    private mutating func findBiases() {
+        var readers = [Int](repeating: 0, count: graph.nodes.count)
+        for (i, node) in graph.nodes.enumerated() where live[i] { for input in node.inputs { readers[input.index] += 1 } }
+        for (_, id) in graph.outputs { readers[id.index] += 1 }
+        for (_, id) in graph.updates { readers[id.index] += 1 }
+        for (i, node) in graph.nodes.enumerated() where live[i] && node.op == .binary(.add) {
+            for (product, other) in [(node.inputs[0], node.inputs[1]), (node.inputs[1], node.inputs[0])] {
+                guard case .matmul = graph[product].op, readers[product.index] == 1, graph.shape(of: product).rank == 2,
+                    case .broadcast = graph[other].op, graph[product].phase == node.phase
+                else { continue }
+                let bias = graph[other].inputs[0]
+                guard let width = node.type.shape[1].fixedValue, graph.shape(of: bias).fixedCount == width,
+                    graph.shape(of: bias).dims.last == .fixed(width), width > 1 || graph.shape(of: bias).rank == 1
+                else { continue }
+                biased[NodeID(i)] = (product, bias)
+                absorbed.insert(product)
+                break
+            }
+        }
+    }
+
+    /// What a node reads: with its bias an absorbed product's operands; nothing where only a shape matters.
+    func operands(of id: NodeID) -> [NodeID] {
+        if graph[id].op.isExtent { return [] }
+        if let scalar = scalarGradient(of: id) { return graph[id].inputs.filter { source(of: $0).node != scalar } }
+        if let (product, bias) = biased[id] { return graph[product].inputs + [bias] }
+        return graph[id].inputs
+    }
+
+    /// The one number that multiplies every row of a cross-entropy gradient, when it is known with the batch size.
+    func scalarGradient(of id: NodeID) -> NodeID? {
+        guard case .call(let fused) = graph[id].op, fused.name == "softmaxCrossEntropyGradient" else { return nil }
+        let value = source(of: graph[id].inputs[2]).node
+        return hostScalars.contains(value) ? value : nil
+    }
+
+    /// A host scalar's value.
+    func hostValue(_ id: NodeID, batch: Int) -> Float {
+        let node = graph[id]
+        func operand(_ i: Int) -> Float { hostValue(node.inputs[i], batch: batch) }
+        switch node.op {
+        case .constant(let value): return Float(value)
+        case .extent(let axes): return Float(Count(axes.map { graph.shape(of: node.inputs[0])[$0] }).resolved(batch))
+        case .unary(let f): return Scalar.apply(f, operand(0))
+        case .binary(let f): return Scalar.apply(f, operand(0), operand(1))
+        default: return operand(0)
+        }
+    }
+
+    /// Whether the node stands for a product with its bias rather than an addition.
+    private func isFusible(_ id: NodeID) -> Bool { biased[id] == nil && (isElementwise(id) || isTileReduction(id)) }
+
+    // MARK: Placing
+
+    private mutating func newGroup(_ id: NodeID, isRegion: Bool) -> Int {
+        groups.append(Group(isRegion: isRegion, phase: graph[id].phase))
+        ancestors.append([])
+        return groups.count - 1
+    }
+
+    private func isAncestor(_ a: Int, of g: Int) -> Bool {
+        a / 64 < ancestors[g].count && ancestors[g][a / 64] & (1 << UInt64(a % 64)) != 0
+    }
+
+    private mutating func addEdge(from a: Int, to g: Int) {
+        var added = ancestors[a]
+        while added.count <= a / 64 { added.append(0) }
+        added[a / 64] |= 1 << UInt64(a % 64)
+        func isKnown(_ x: Int) -> Bool {
+            added.indices.allSatisfy { added[$0] & ~($0 < ancestors[x].count ? ancestors[x][$0] : 0) == 0 }
+        }
+        if isKnown(g) { return }
+        for x in groups.indices where x == g || isAncestor(g, of: x) {
+            if isKnown(x) { continue }
+            while ancestors[x].count < added.count { ancestors[x].append(0) }
+            for w in added.indices { ancestors[x][w] |= added[w] }
+        }
+    }
+
+    private mutating func place(_ id: NodeID, in g: Int, _ uses: [Use]) {
+        groups[g].nodes.append(id)
+        groupOf[id.index] = g
+        for use in uses { if let h = groupOf[use.consumer.index], h != g { addEdge(from: g, to: h) } }
+    }
+
+    private mutating func placeFusible(_ id: NodeID, _ uses: [Use]) {
+        var tried: Set<Int> = []
+        for use in uses {
+            guard fusing, let g = groupOf[use.consumer.index], tried.insert(g).inserted, groups[g].isRegion else { continue }
+            let outside = uses.filter { groupOf[$0.consumer.index] != g }
+            if groups[g].phase != graph[id].phase && !(outside.isEmpty && !stored.contains(id)) { continue }
+            // Everything outside must be able to run after the group.
+            if outside.contains(where: { groupOf[$0.consumer.index].map { isAncestor($0, of: g) } ?? false }) { continue }
+            var candidate = groups[g]
+            guard let extent = demand(on: id, uses, g, &candidate) else { continue }
+            if !outside.isEmpty || stored.contains(id) {
+                guard
+                    extent == .full || extent == .perRow && candidate.reduction == .columns
+                        || extent == .perColumn && candidate.reduction == .rows
+                else { continue }
+            }
+            guard accept(id, extent, &candidate) else { continue }
+            groups[g] = candidate
+            groups[g].extents[id] = extent
+            place(id, in: g, uses)
+            if !outside.isEmpty { stored.insert(id) }
+            return
+        }
+        // A group of its own.
+        let g = newGroup(id, isRegion: true)
+        var (candidate, extent) = domain(of: id)
+        if !accept(id, extent, &candidate) {
+            // Two operands want different domains: put the broadcast ones into memory first.
+            for operand in graph[id].inputs {
+                var source = operand
+                while case .reshape = graph[source].op { source = graph[source].inputs[0] }
+                switch graph[source].op {
+                case .broadcast, .iota: real.insert(source)
+                default: break
+                }
+            }
+            (candidate, extent) = domain(of: id)
+            _ = accept(id, extent, &candidate)
+        }
+        groups[g] = candidate
+        groups[g].extents[id] = extent
+        place(id, in: g, uses)
+        stored.insert(id)
+    }
+
+    /// The region a node makes by itself, and its extent there.
+    private func domain(of id: NodeID) -> (Group, Extent) {
+        var candidate = Group(isRegion: true, phase: graph[id].phase)
+        if let axes = reductionAxes(id), !isFreeOfReduction(id) {
+            let source = graph.shape(of: graph[id].inputs[0])
+            candidate.total = Count(source.dims)
+            let extent: Extent
+            switch pattern(ofReduction: id, axes: axes) {
+            case .leading(let rows, let columns): (extent, candidate.split, candidate.reduction) = (.perColumn, (rows, columns), .rows)
+            case .trailing(let rows, let columns): (extent, candidate.split, candidate.reduction) = (.perRow, (rows, columns), .columns)
+            case .all, .none, .irregular:
+                (extent, candidate.split, candidate.reduction) = (.perColumn, (candidate.total, Count()), .rows)
+            }
+            return (candidate, extent)
+        }
+        candidate.total = Count(graph.shape(of: id).dims)
+        return (candidate, .full)
+    }
+
+    private func isFreeOfReduction(_ id: NodeID) -> Bool {
+        guard let axes = reductionAxes(id) else { return true }
+        return pattern(ofReduction: id, axes: axes) == .none
+    }
+
+    /// What the group's nodes need this node's value to be, or `nil` when they disagree.
+    private func demand(on id: NodeID, _ uses: [Use], _ g: Int, _ group: inout Group) -> Extent? {
+        var result: Extent?
+        for use in uses where groupOf[use.consumer.index] == g {
+            guard let consumer = group.extents[use.consumer],
+                let here = extent(below: use.through, from: consumer, reducedBy: use.consumer, &group)
+            else { return nil }
+            if let known = result, known != here { return nil }
+            result = here
+        }
+        return result
+    }
+
+    /// The extent of a value read by `reader` through views.
+    func extent(below through: [NodeID], from consumer: Extent, reducedBy reader: NodeID, _ group: inout Group) -> Extent? {
+        var extent = consumer
+        if reductionAxes(reader) != nil, !isFreeOfReduction(reader) { extent = .full }
+        for view in through {
+            guard case .broadcast = graph[view].op else { continue }
+            switch (pattern(ofBroadcast: view), extent) {
+            case (.none, _), (_, .scalar): break
+            case (.all, _): extent = .scalar
+            case (.leading(let rows, let columns), .full):
+                if !fit(&group, rows, columns) { return nil }
+                extent = .perColumn
+            case (.trailing(let rows, let columns), .full):
+                if !fit(&group, rows, columns) { return nil }
+                extent = .perRow
+            default: return nil
+            }
+        }
+        return extent
+    }
+
+    private func fit(_ group: inout Group, _ rows: Count, _ columns: Count) -> Bool {
+        if let split = group.split { return split == (rows, columns) }
+        if rows * columns != group.total { return false }
+        group.split = (rows, columns)
+        return true
+    }
+
+    /// Whether a node may do its own work in the group with this extent: its views and reduction must fit the domain.
+    private func accept(_ id: NodeID, _ extent: Extent, _ group: inout Group) -> Bool {
+        if let axes = reductionAxes(id), !isFreeOfReduction(id) {
+            let wanted: (Count, Count, Group.Reduction, Extent)
+            switch pattern(ofReduction: id, axes: axes) {
+            case .leading(let rows, let columns): wanted = (rows, columns, .rows, .perColumn)
+            case .trailing(let rows, let columns): wanted = (rows, columns, .columns, .perRow)
+            case .all: wanted = (Count(graph.shape(of: graph[id].inputs[0]).dims), Count(), .rows, .perColumn)
+            case .none, .irregular: return false
+            }
+            guard extent == wanted.3, group.reduction == .none || group.reduction == wanted.2,
+                fit(&group, wanted.0, wanted.1)
+            else { return false }
+            group.reduction = wanted.2
+        }
+        if case .randomBits = graph[id].op { return extent == .full }
+        for operand in graph[id].inputs {
+            let (source, through) = source(of: operand)
+            guard let here = self.extent(below: through, from: extent, reducedBy: id, &group) else { return false }
+            // An index counts whole elements of the domain.
+            if case .iota = graph[source].op, here != .full { return false }
+        }
+        return true
+    }
+
+    /// Groups in an order that respects what they read, earliest first.
+    func schedule(deferring isDeferred: (Int) -> Bool) -> [Int] {
+        let count = groups.count
+        var before = [Set<Int>](repeating: [], count: count)
+        var after = [Set<Int>](repeating: [], count: count)
+        for (g, group) in groups.enumerated() {
+            for id in group.nodes {
+                for operand in operands(of: id) {
+                    let value = source(of: operand).node
+                    if let h = groupOf[value.index], h != g {
+                        before[g].insert(h)
+                        after[h].insert(g)
+                    }
+                }
+            }
+        }
+        let priority = groups.indices.map { g -> Int in
+            (groups[g].nodes.map(\.index).max() ?? 0) + (isDeferred(g) ? graph.nodes.count : 0)
+        }
+        var waiting = before.map(\.count)
+        var ready = PriorityQueue(groups.indices.filter { waiting[$0] == 0 }.map { (priority[$0], $0) })
+        var order: [Int] = []
+        while let (_, g) = ready.popFirst() {
+            order.append(g)
+            for h in after[g] {
+                waiting[h] -= 1
+                if waiting[h] == 0 { ready.insert((priority[h], h)) }
+            }
+        }
+        assert(order.count == count, "groups depend on each other in a circle")
+        return order
+    }
+}
+
+extension Op {
+    /// Whether the operation reads only its operand's shape.
+    var isExtent: Bool { if case .extent = self { true } else { false } }
+}
+
+/// A small binary heap.
+private struct PriorityQueue {
+    private var heap: [(Int, Int)] = []
+
+    init(_ items: [(Int, Int)]) { for item in items { insert(item) } }
+
+    mutating func insert(_ item: (Int, Int)) {
+        heap.append(item)
+        var i = heap.count - 1
+        while i > 0, heap[i] < heap[(i - 1) / 2] {
+            heap.swapAt(i, (i - 1) / 2)
+            i = (i - 1) / 2
+        }
+    }
+
+    mutating func popFirst() -> (Int, Int)? {
+        guard let first = heap.first else { return nil }
+        let last = heap.removeLast()
+        if heap.isEmpty { return first }
+        heap[0] = last
+        var i = 0
+        while true {
+            var smallest = i
+            for child in [2 * i + 1, 2 * i + 2] where child < heap.count && heap[child] < heap[smallest] { smallest = child }
+            if smallest == i { return first }
+            heap.swapAt(i, smallest)
+            i = smallest
+        }
+    }
+}

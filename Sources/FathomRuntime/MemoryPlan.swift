@@ -1,0 +1,121 @@
+import FathomGraph
+
+extension Executable {
+    /// Places buffers of working memory so that those never needed at once share it, then the barriers.
+    ///
+    /// - Returns: the floats needed.
+    static func planMemory(
+        _ instructions: inout [Instruction], _ buffers: inout [Buffer], keeping kept: Set<Int>, _ maxBatch: Int,
+        _ state: StateStorage
+    ) -> Int {
+        var first = [Int](repeating: Int.max, count: buffers.count)
+        var last = [Int](repeating: -1, count: buffers.count)
+        func root(_ b: Int) -> Int { buffers[b].parent ?? b }
+        for (i, x) in instructions.enumerated() {
+            for access in x.accesses {
+                let b = root(access.buffer)
+                first[b] = min(first[b], i)
+                last[b] = i
+            }
+        }
+        for b in kept {
+            last[root(b)] = instructions.count
+            first[root(b)] = min(first[root(b)], instructions.count - 1)
+        }
+        let sizes = buffers.map { StateStorage.padded($0.count.resolved(maxBatch)) }
+        let placed = buffers.indices.filter { buffers[$0].home == .arena && buffers[$0].parent == nil && last[$0] >= 0 }
+        var end = 0
+        if placed.reduce(0, { $0 + sizes[$1] }) <= 1 << 17 {
+            // It all fits the second-level cache: separate memory spares the barriers that reuse would need.
+            for b in placed {
+                buffers[b].offset = end
+                end += sizes[b]
+            }
+        } else {
+            // Best fit over the instructions; a block is free again after the last instruction that needs it.
+            var free = FreeList()
+            let starts = Dictionary(grouping: placed) { first[$0] }
+            let ends = Dictionary(grouping: placed) { last[$0] }
+            for i in instructions.indices {
+                for b in (starts[i] ?? []).sorted(by: { sizes[$0] > sizes[$1] }) {
+                    if let offset = free.take(sizes[b]) {
+                        buffers[b].offset = offset
+                    } else {
+                        buffers[b].offset = end
+                        end += sizes[b]
+                    }
+                }
+                for b in ends[i] ?? [] { free.give(buffers[b].offset, sizes[b]) }
+            }
+        }
+        // Where each buffer lies: a space and a range of floats in it.
+        let places = buffers.indices.map { b -> (space: String, start: Int, end: Int) in
+            switch buffers[b].home {
+            case .arena:
+                let start = buffers[b].parent.map { buffers[$0].offset + buffers[b].offset } ?? buffers[b].offset
+                return ("arena", start, start + sizes[b])
+            case .state(let path):
+                let start = state.entry(path)?.offset ?? 0
+                return ("state", start, start + sizes[b])
+            case .input(let name): return ("input " + name, 0, sizes[b])
+            }
+        }
+        instructions.placeBarriers { a, b in
+            a == b || places[a].start < places[b].end && places[b].start < places[a].end && places[a].space == places[b].space
+        }
+        return end
+    }
+}
+
+extension [Instruction] {
+    /// A barrier stands before an instruction that touches what another thread may have written, or writes what another
+    /// may still read, since the last one.
+    ///
+    /// - Parameter overlap: whether two buffers share memory.
+    mutating func placeBarriers(overlap: (Int, Int) -> Bool) {
+        var open: [Access] = []
+        for i in indices {
+            self[i].barrier = self[i].accesses.contains { access in
+                open.contains { earlier in
+                    (access.writes || earlier.writes)
+                        && !(access.buffer == earlier.buffer && access.touch == earlier.touch && access.touch != .all)
+                        && overlap(access.buffer, earlier.buffer)
+                        && !(access.touch == .first && earlier.touch == .first)
+                }
+            }
+            if self[i].barrier { open = [] }
+            open += self[i].accesses
+        }
+    }
+}
+
+/// Free blocks of memory, smallest fitting first.
+private struct FreeList {
+    private var blocks: [(offset: Int, count: Int)] = []
+
+    mutating func take(_ need: Int) -> Int? {
+        guard let best = blocks.indices.filter({ blocks[$0].count >= need }).min(by: { blocks[$0].count < blocks[$1].count })
+        else { return nil }
+        let offset = blocks[best].offset
+        if blocks[best].count == need {
+            blocks.remove(at: best)
+        } else {
+            blocks[best] = (offset + need, blocks[best].count - need)
+        }
+        return offset
+    }
+
+    mutating func give(_ offset: Int, _ count: Int) {
+        let at = blocks.firstIndex { $0.offset > offset } ?? blocks.count
+        blocks.insert((offset, count), at: at)
+        // Join neighbours.
+        if at + 1 < blocks.count, blocks[at].offset + blocks[at].count == blocks[at + 1].offset {
+            blocks[at].count += blocks[at + 1].count
+            blocks.remove(at: at + 1)
+        }
+        if at > 0, blocks[at - 1].offset + blocks[at - 1].count == blocks[at].offset {
+            blocks[at - 1].count += blocks[at].count
+            blocks.remove(at: at)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import CFathomKernels
+import FathomGraph
+
+/// A value in memory: a row-major array whose size depends on the batch.
+struct Buffer {
+    enum Home: Hashable {
+        /// Working memory, shared over time with other buffers.
+        case arena
+        /// The training state, at its path.
+        case state(String)
+        /// Fed before a step, by name.
+        case input(String)
+    }
+    var count: Count
+    var home: Home
+    /// A larger buffer this one is a part of.
+    var parent: Int? = nil
+    /// In working memory: floats from its start, or from the parent's.
+    var offset = 0
+}
+
+/// How a thread's share of an instruction touches a buffer.
+enum Touch: Hashable {
+    /// All of it, or an unknown part.
+    case all
+    /// The thread's rows of `rows` rows.
+    case rows(Count, granule: Int)
+    /// The thread's columns of every row.
+    case columns(Count, granule: Int)
+    /// Only the first thread.
+    case first
+}
+
+struct Access {
+    var buffer: Int
+    var writes: Bool
+    var touch: Touch
+}
+
+/// How an instruction's work is shared among the team.
+enum Cut: Hashable {
+    case rows(Count, granule: Int)
+    case columns(Count, granule: Int)
+    /// Anything else that can be counted.
+    case units(Count, granule: Int)
+    case none
+}
+
+/// One instruction, with sizes for every batch and buffers not yet placed.
+struct Instruction {
+    var name: String
+    var layer: String
+    var phase: Phase
+    var work: Work
+    var cut: Cut
+    var accesses: [Access]
+    var barrier = false
+    /// Floating-point operations and bytes moved, for the profile.
+    var flops = Count(factor: 0)
+}
+
+enum Work {
+    /// C = op(A)·op(B) (+ bias); `batches` products one after the other in memory.
+    case gemm(a: Int, b: Int, c: Int, bias: Int?, m: Count, n: Count, k: Count, ta: Bool, tb: Bool, batches: Count?)
+    case region(Region)
+    /// Strided copy; `source` nil fills with the value.
+    case copy(source: Int?, into: Int, extents: [Count], from: [Stride], to: [Stride], sourceOffset: Stride, offset: Stride, value: Value)
+    case indexed(fk_kind, source: Int, indices: Int?, into: Int, outer: Count, extent: Count, inner: Count, taken: Count, mode: Int32, along: Bool)
+    /// `gradient` is a buffer of one number a row, or a number for all.
+    case crossEntropy(logits: Int, labels: Int, gradient: Int?, scale: NodeID?, isGradient: Bool, into: Int, rows: Count, classes: Int)
+
+    /// A stride or offset in elements: `factor` × a count.
+    typealias Stride = (factor: Int, of: Count)
+
+    /// A number known when the batch is.
+    enum Value { case number(Float), host(NodeID) }
+}
+
+/// A program over tiles of a domain.
+struct Region {
+    struct Op: Hashable {
+        var opcode: fk_opcode
+        var extent: Extent
+        var dst: Int
+        var operands: [Int]
+        var value: Number = .literal(0)
+        var extra: UInt32 = 0
+        /// The extent and what lies inside it, of an index.
+        var index: (inner: Count, extent: Count)? = nil
+
+        static func == (a: Op, b: Op) -> Bool {
+            a.opcode == b.opcode && a.extent == b.extent && a.dst == b.dst && a.operands == b.operands && a.value == b.value
+                && a.extra == b.extra && a.index?.inner == b.index?.inner && a.index?.extent == b.index?.extent
+        }
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(opcode.rawValue)
+            hasher.combine(operands)
+        }
+    }
+    enum Number: Hashable {
+        case literal(UInt32)
+        case host(NodeID)
+    }
+    struct Register: Hashable {
+        enum Kind: Hashable { case scratch, read, write }
+        var extent: Extent
+        var kind: Kind
+        var buffer: Int?
+        var isDeferred = false
+        var slot = 0
+    }
+    var rows: Count
+    var columns: Count
+    var reduction: Group.Reduction
+    var ops: [Op] = []
+    var registers: [Register] = []
+    var slots = [0, 0, 0, 0]
+    var seed: Int?
+    var step: Int?
+    /// Whether the domain is one run of elements that may be cut anywhere.
+    var isFlat = false
+}

@@ -1,0 +1,299 @@
+import FathomGraph
+import FathomNN
+import FathomRuntime
+
+/// What one example looks like to a model.
+public struct DataShape: Sendable, Hashable {
+    public enum Target: Sendable, Hashable {
+        /// An `int32` class.
+        case label
+        /// Floats of this shape; `[]` for one number without an axis.
+        case values([Int])
+    }
+    /// The extents of one input row, such as [784].
+    public var input: [Int]
+    public var target: Target
+
+    public init(input: [Int], target: Target) {
+        self.input = input
+        self.target = target
+    }
+}
+
+/// A training step made ready to run: forward pass, loss, gradients and update as one plan over one memory.
+///
+/// Fill ``withInputs(batch:_:)``, call ``run(batch:learningRate:)``, read the loss. After a first run per batch size nothing
+/// is allocated. The same seed gives the same bits on any number of threads. A step is used by one thread at a time and
+/// has no global state; ``state`` reads and writes everything that changes.
+///
+/// ```swift
+/// let step = try TrainStep(model, loss: .softmaxCrossEntropy, optimizer: .init(Adam()),
+///                          data: DataShape(input: [64], target: .label), batch: 32)
+/// ```
+public final class TrainStep {
+    /// The traced forward and backward pass with its updates.
+    public let graph: Graph
+    /// Parameters and buffers in the order of their first use.
+    public let declarations: [StateDeclaration]
+    /// How each was first drawn: path → initialiser.
+    public let initializers: [String: String]
+    public let batch: Int
+    public let data: DataShape
+    public let optimizer: OptimizerSettings
+    public let executable: Executable
+    public let storage: StateStorage
+    /// Optimiser steps done.
+    public private(set) var step = 0
+    public private(set) var seed: UInt64
+
+    private let model: any Layer
+    private let loss: Loss
+    private let slots: [SlotDeclaration]
+    private let accumulation: Executable?
+    private var roles: [(path: String, role: TrainState.Entry.Role, shape: [Int])] = []
+
+    /// - Parameters:
+    ///   - batch: the largest batch a run may have.
+    ///   - microBatches: batches whose gradients are averaged for one update; see ``accumulate(batch:)``.
+    ///   - seed: decides initial values and everything random in training.
+    /// - Throws: ``GraphError`` for the first mistake in the model, the loss or the optimiser's settings.
+    public init(
+        _ model: any Layer, loss: Loss, optimizer: OptimizerSettings, data: DataShape, batch: Int, microBatches: Int = 1,
+        seed: UInt64 = 0, team: Team = Team(), options: Executable.Options = Executable.Options()
+    ) throws(GraphError) {
+        self.model = model
+        self.loss = loss
+        self.optimizer = optimizer
+        self.data = data
+        self.batch = batch
+        self.seed = seed
+        let (trace, lossNode) = try Self.forward(model, loss, data, isTraining: true)
+        declarations = trace.declarations
+        let parameters = optimizer.trainable(declarations)
+        let gradients = try trace.graph.gradient(of: lossNode, withRespectTo: parameters.map(\.node))
+        let initial = trace.initialValues(seed: seed)
+        initializers = Dictionary(initial.map { ($0.declaration.path, $0.initializerName) }) { a, _ in a }
+        slots = optimizer.slots(for: declarations, accumulates: microBatches > 1)
+
+        // Parameters first, in order, then each slot in the same order: updates then run over one stretch of memory.
+        let trained = Set(parameters.map(\.path))
+        let ordered =
+            parameters.map { ($0.path, TrainState.Entry.Role.parameter, $0.shape) }
+            + slots.map { ($0.path, .slot, $0.shape) }
+            + declarations.filter { !trained.contains($0.path) }.map {
+                ($0.path, $0.role == .parameter ? .parameter : .buffer, $0.shape)
+            }
+        roles = ordered
+        storage = StateStorage(ordered.map { ($0.0, $0.2.reduce(1, *)) })
+
+        let rate = trace.input("learningRate", .scalar)
+        let number = trace.input("step", .scalar)
+        var accumulating: Executable?
+        if microBatches > 1 {
+            var graph = trace.graph
+            let copy = trace.copy()
+            graph.updates += try optimizer.traceAccumulation(in: copy, declarations: declarations, gradients: gradients)
+            var partial = copy.graph
+            partial.updates = graph.updates
+            partial.outputs = [("loss", lossNode)]
+            accumulating = try Executable(partial, maxBatch: batch, state: storage, team: team, options: options)
+        }
+        accumulation = accumulating
+        let updates = try optimizer.traceUpdates(
+            in: trace, declarations: declarations, gradients: gradients, learningRate: rate, step: number,
+            microBatches: microBatches > 1 ? trace.constant(Double(microBatches)) : nil)
+        try trace.check()
+        var graph = trace.graph
+        graph.outputs = [("loss", lossNode)]
+        graph.updates += updates
+        self.graph = graph
+        executable = try Executable(graph, maxBatch: batch, state: storage, team: team, options: options)
+
+        for value in initial { storage.set(value.declaration.path, value.values) }
+        for slot in slots {
+            switch slot.initial {
+            case .constant(let value):
+                storage.set(slot.path, [Float](repeating: Float(value), count: slot.shape.reduce(1, *)))
+            case .copy(let path): if let values = storage[path] { storage.set(slot.path, values) }
+            }
+        }
+    }
+
+    private static func forward(
+        _ model: any Layer, _ loss: Loss, _ data: DataShape, isTraining: Bool
+    ) throws(GraphError) -> (Trace, NodeID) {
+        let trace = Trace(isTraining: isTraining)
+        trace.register(model)
+        let prediction = model(trace.input("x", Shape([.batch] + data.input.map { .fixed($0) })))
+        let value = loss(prediction, target(trace, data))
+        try trace.check()
+        guard let id = value.id else { throw GraphError(op: "trace", message: "the loss has no value") }
+        guard trace.graph.shape(of: id).rank == 0 else {
+            throw GraphError(
+                op: loss.name, operands: [trace.graph[id].type], message: "a loss must be one number",
+                hint: "take the mean over the batch")
+        }
+        return (trace, id)
+    }
+
+    private static func target(_ trace: Trace, _ data: DataShape) -> Tensor {
+        switch data.target {
+        case .label: trace.input("y", [.batch], .int32)
+        case .values(let shape): trace.input("y", Shape([.batch] + shape.map { .fixed($0) }))
+        }
+    }
+
+    // MARK: Running
+
+    /// The memory of one batch's inputs and targets, to be filled before a run.
+    ///
+    /// Labels are four-byte integers, other targets floats. Both buffers stay where they are for the life of the step.
+    public func withInputs<R>(
+        batch: Int, _ body: (_ inputs: UnsafeMutableBufferPointer<Float>, _ targets: UnsafeMutableRawBufferPointer) -> R
+    ) -> R? {
+        (accumulation.map { [$0, executable] } ?? [executable]).last?.withInput("x", batch: batch) { x in
+            executable.withInput("y", batch: batch) { y in body(x.bindMemory(to: Float.self), y) }
+        } ?? nil
+    }
+
+    /// Runs one optimiser step on the first `batch` rows of the inputs.
+    ///
+    /// - Returns: the loss before the update.
+    @discardableResult
+    public func run(batch: Int, learningRate: Double) throws(GraphError) -> Float {
+        step += 1
+        feed(executable, learningRate)
+        try executable.run(batch: batch)
+        return executable.scalar("loss")
+    }
+
+    /// Adds the gradients of a micro-batch to those kept for the next ``run(batch:learningRate:)``.
+    ///
+    /// - Returns: the loss of the micro-batch.
+    @discardableResult
+    public func accumulate(batch: Int) throws(GraphError) -> Float {
+        guard let accumulation else {
+            throw GraphError(op: "accumulate", message: "the step was made for single batches", hint: "pass microBatches: 2 or more")
+        }
+        feed(accumulation, 0)
+        for name in ["x", "y"] {
+            _ = executable.withInput(name, batch: batch) { source in
+                accumulation.withInput(name, batch: batch) { $0.copyMemory(from: UnsafeRawBufferPointer(source)) }
+            }
+        }
+        try accumulation.run(batch: batch)
+        return accumulation.scalar("loss")
+    }
+
+    private func feed(_ executable: Executable, _ learningRate: Double) {
+        executable.setScalar("learningRate", Float(learningRate))
+        executable.setScalar("step", Float(step))
+        executable.setScalar("random.step", Int32(truncatingIfNeeded: step))
+        executable.setSeed(seed)
+    }
+
+    // MARK: State
+
+    /// Everything that training changes, copied out or in.
+    ///
+    /// Setting ignores entries this step does not have; use ``load(_:)`` to be told.
+    public var state: TrainState {
+        get {
+            TrainState(
+                entries: roles.map { TrainState.Entry(path: $0.path, role: $0.role, shape: $0.shape, values: storage[$0.path] ?? []) },
+                step: step, seed: seed)
+        }
+        set { try? load(newValue) }
+    }
+
+    /// Takes over a state.
+    ///
+    /// - Throws: ``GraphError`` that names the first missing, unknown or differently shaped entry; nothing is changed then.
+    public func load(_ state: TrainState) throws(GraphError) {
+        let known = Dictionary(roles.map { ($0.path, $0.shape) }) { a, _ in a }
+        for entry in state.entries {
+            guard let shape = known[entry.path] else {
+                throw GraphError(
+                    op: "load", message: "the state has '\(entry.path)', which this model does not",
+                    hint: "the checkpoint is of another model or optimiser")
+            }
+            guard shape == entry.shape, entry.values.count == shape.reduce(1, *) else {
+                throw GraphError(op: "load", message: "'\(entry.path)' has shape \(entry.shape) in the state, but \(shape) here")
+            }
+        }
+        let given = Set(state.entries.map(\.path))
+        if let missing = roles.first(where: { !given.contains($0.path) }) {
+            throw GraphError(op: "load", message: "the state lacks '\(missing.path)'")
+        }
+        for entry in state.entries { storage.set(entry.path, entry.values) }
+        step = state.step
+        seed = state.seed
+    }
+
+    /// An evaluation pass that shares this step's parameters and buffers.
+    ///
+    /// - Parameter averaged: use the moving average of the weights instead of the weights.
+    public func evaluation(batch: Int, team: Team? = nil) throws(GraphError) -> InferenceStep {
+        try InferenceStep(model, loss: loss, data: data, batch: batch, storage: storage, team: team ?? executable.team)
+    }
+}
+
+/// A forward pass in evaluation mode made ready to run: predictions, and the loss where targets are given.
+public final class InferenceStep {
+    public let executable: Executable
+    public let data: DataShape
+    /// The extents of one prediction row.
+    public let outputShape: [Int]
+    private let hasLoss: Bool
+
+    /// - Parameters:
+    ///   - loss: `nil` for predictions alone.
+    ///   - storage: holds the model's parameters and buffers.
+    public init(
+        _ model: any Layer, loss: Loss?, data: DataShape, batch: Int, storage: StateStorage, team: Team
+    ) throws(GraphError) {
+        let trace = Trace(isTraining: false)
+        trace.register(model)
+        let prediction = model(trace.input("x", Shape([.batch] + data.input.map { .fixed($0) })))
+        var outputs: [(name: String, node: NodeID)] = []
+        if let loss {
+            let target: Tensor =
+                switch data.target {
+                case .label: trace.input("y", [.batch], .int32)
+                case .values(let shape): trace.input("y", Shape([.batch] + shape.map { .fixed($0) }))
+                }
+            if let id = loss(prediction, target).id { outputs.append(("loss", id)) }
+        }
+        try trace.check()
+        guard let id = prediction.id else { throw GraphError(op: "trace", message: "the model has no output") }
+        outputs.append(("prediction", id))
+        outputShape = prediction.shape.dims.dropFirst().compactMap(\.fixedValue)
+        var graph = trace.graph
+        graph.outputs = outputs
+        graph.updates = []
+        self.data = data
+        hasLoss = loss != nil
+        executable = try Executable(graph, maxBatch: batch, state: storage, team: team)
+    }
+
+    /// The memory of one batch's inputs and targets, to be filled before a run; targets are empty without a loss.
+    public func withInputs<R>(
+        batch: Int, _ body: (_ inputs: UnsafeMutableBufferPointer<Float>, _ targets: UnsafeMutableRawBufferPointer) -> R
+    ) -> R? {
+        executable.withInput("x", batch: batch) { x in
+            let floats = x.bindMemory(to: Float.self)
+            return hasLoss
+                ? executable.withInput("y", batch: batch) { body(floats, $0) }
+                : body(floats, UnsafeMutableRawBufferPointer(start: nil, count: 0))
+        } ?? nil
+    }
+
+    /// Predictions for the first `batch` rows of the inputs, row-major.
+    public func run(batch: Int) throws(GraphError) -> [Float] {
+        try executable.run(batch: batch)
+        return executable.output("prediction", batch: batch)
+    }
+
+    /// The mean loss of the last run; NaN without a loss.
+    public var loss: Float { hasLoss ? executable.scalar("loss") : .nan }
+}
