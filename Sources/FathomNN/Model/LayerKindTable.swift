@@ -267,8 +267,9 @@ extension LayerKind {
 
     /// A row of the table of activations as a kind of layer.
     private static func activationKind(_ entry: Activation.Entry) -> LayerKind {
+        // As a layer, "linear" means a dense one.
         LayerKind(
-            entry.name, entry.aliases, entry.formula,
+            entry.name, entry.aliases.filter { $0 != "linear" }, entry.formula,
             entry.parameters.map { may($0.name, .number, .number($0.defaultValue), $0.meaning, positional: true) }
         ) { spec throws(ConfigError) in
             var parameters: [String: Double] = [:]
