@@ -51,7 +51,7 @@ public final class Executable {
     ) throws(GraphError) {
         guard maxBatch > 0 else { throw GraphError(op: "plan", message: "batch size \(maxBatch) is not positive") }
         if options.verifying { try graph.verify() }
-        let primitive = try graph.inliningCalls(keeping: Self.kernels).splittingReductions().removingDeadNodes()
+        let primitive = try graph.inliningCalls(keeping: Self.kernels).splittingReductions().joiningPads()
         if options.verifying { try primitive.verify() }
         var lowering = try Lowering(primitive, maxBatch: maxBatch, fusing: options.fusing)
         (self.graph, self.state, self.maxBatch, self.team) = (primitive, state, maxBatch, team)
@@ -337,8 +337,8 @@ public final class Executable {
             c.memory = r.kind == .scratch ? 0 : r.kind == .read ? 1 : 2
             c.deferred = r.isDeferred ? 1 : 0
             c.slot = Int16(r.slot)
-            c.base = r.buffer.map { pointer($0) }
-            c.ld = Int64(columns)
+            c.base = r.buffer.map { pointer($0) + r.offset }
+            c.ld = Int64(r.width ?? columns)
             registers[i] = c
         }
         var tileRows = 1
