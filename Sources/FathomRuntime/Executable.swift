@@ -347,12 +347,13 @@ public final class Executable {
         let width = (max(columns, 1) + lanes - 1) / lanes * lanes
         switch region.reduction {
         case .none:
-            tileColumns = min(columns, 2048)
-            tileRows = max(1, 2048 / min(width, 2048))
-        case .columns: tileRows = max(1, 2048 / width)
+            tileColumns = min(columns, 1024)
+            tileRows = max(1, 1024 / min(width, 1024))
+        case .columns: tileRows = max(1, 1024 / width)
         case .rows:
             tileRows = max(rows, 1)
-            tileColumns = max(lanes, 4096 / max(rows, 1) / lanes * lanes)
+            // Short columns in the first-level cache; long ones at least a few cache lines wide.
+            tileColumns = max(rows > 128 ? 4 * lanes : lanes, 2048 / max(rows, 1) / lanes * lanes)
         }
         x.u.region = fk_region(
             rows: Int64(rows), cols: Int64(columns), tile_rows: Int64(tileRows), tile_cols: Int64(max(tileColumns, 1)),
