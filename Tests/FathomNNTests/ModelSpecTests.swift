@@ -8,14 +8,14 @@ import Testing
         let spec = try ModelSpec("dense 128 relu, batchnorm, residual [dense 64 relu, dense 64], dropout 0.2, dense 10")
         #expect(
             spec.layers == [
-                LayerSpec("dense", options: ["units": .int(128)]), LayerSpec("relu"), LayerSpec("batchNorm"),
+                LayerSpec("dense", options: ["units": 128]), LayerSpec("relu"), LayerSpec("batchNorm"),
                 LayerSpec(
                     "residual",
                     children: [
-                        LayerSpec("dense", options: ["units": .int(64)]), LayerSpec("relu"),
-                        LayerSpec("dense", options: ["units": .int(64)]),
+                        LayerSpec("dense", options: ["units": 64]), LayerSpec("relu"),
+                        LayerSpec("dense", options: ["units": 64]),
                     ]),
-                LayerSpec("dropout", options: ["rate": .number(0.2)]), LayerSpec("dense", options: ["units": .int(10)]),
+                LayerSpec("dropout", options: ["rate": 0.2]), LayerSpec("dense", options: ["units": 10]),
             ])
         let traced = try TracedLayer(spec.build(), [20])
         #expect(traced.output.shape == [.batch, 10])
