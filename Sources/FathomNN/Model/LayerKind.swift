@@ -9,7 +9,8 @@ public struct LayerKind: Sendable {
             case choice([String])
             case ints
 
-            var meaning: String {
+            /// What may be written, in words.
+            public var meaning: String {
                 switch self {
                 case .bool: "true or false"
                 case .int: "a whole number"

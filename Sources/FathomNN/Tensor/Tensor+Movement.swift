@@ -14,20 +14,16 @@ extension Tensor {
             }
             if let open = unknown.first {
                 // Divide what the known extents leave; batch axes must cancel.
-                var left = 1
-                var batches = 0
-                for dim in g.shape(of: x[0]).dims {
-                    if case .batch(let m) = dim { (left, batches) = (left * m, batches + 1) } else { left *= dim.fixedValue ?? 1 }
-                }
-                var known = 1
-                for (i, dim) in dims.enumerated() where i != open {
-                    if case .batch(let m) = dim { (known, batches) = (known * m, batches - 1) } else { known *= dim.fixedValue ?? 1 }
-                }
-                guard known > 0, left % known == 0, batches == 0 || batches == 1 else {
+                let others = Shape(dims.indices.filter { $0 != open }.map { dims[$0] })
+                guard let whole = g.shape(of: x[0]).symbolicCount, let known = others.symbolicCount, known.factor > 0,
+                    whole.factor % known.factor == 0,
+                    whole.factor == 0 || (0...1).contains(whole.batchPower - known.batchPower)
+                else {
                     throw GraphError(
                         op: "reshape", operands: [g[x[0]].type], message: "\(Shape(dims)) does not fit the elements")
                 }
-                dims[open] = batches == 1 ? .batch(multiple: left / known) : .fixed(left / known)
+                let left = whole.factor / known.factor
+                dims[open] = left > 0 && whole.batchPower > known.batchPower ? .batch(multiple: left) : .fixed(left)
             }
             return try g.reshape(x[0], to: Shape(dims))
         }
