@@ -3,6 +3,8 @@ extension Graph {
     ///
     /// Such sums are what differentiation makes of a tensor that is used in slices.
     public func joiningPads() throws(GraphError) -> Graph {
+        let hasPads = nodes.contains { if case .pad = $0.op { true } else { false } }
+        if !hasPads { return self }
         var readers = [Int](repeating: 0, count: nodes.count)
         for node in nodes { for input in node.inputs { readers[input.index] += 1 } }
         var isInner = [Bool](repeating: false, count: nodes.count)

@@ -590,9 +590,19 @@ struct Lowering {
 
     /// Writes new state in place where nothing reads the old value later, else through a copy at the end of the step.
     private mutating func placeUpdates() {
+        var writer: [Int: Int] = [:]
+        var lastAccess: [Int: Int] = [:]
+        for (i, x) in instructions.enumerated() {
+            for access in x.accesses {
+                lastAccess[access.buffer] = i
+                if access.writes { writer[access.buffer] = i }
+            }
+        }
+        var timesKept: [NodeID: Int] = [:]
+        for id in graph.outputs.map(\.node) + graph.updates.map(\.node) { timesKept[grouping.memory(of: id), default: 0] += 1 }
         for (path, id) in graph.updates {
             let source = grouping.memory(of: id)
-            guard let produced = bufferOf[source] else { continue }
+            let produced = buffer(of: source)
             let target: Int
             if let known = named[.state(path)] {
                 target = known
@@ -601,13 +611,11 @@ struct Lowering {
                 target = buffers.count - 1
                 named[.state(path)] = target
             }
-            let writer = instructions.lastIndex { $0.accesses.contains { $0.buffer == produced && $0.writes } }
-            let isOwn = buffers[produced].home == .arena && !graph.outputs.contains { grouping.memory(of: $0.node) == source }
-                && graph.updates.filter { grouping.memory(of: $0.node) == source }.count == 1
-            if let writer, isOwn, case .region = instructions[writer].work,
-                !instructions[(writer + 1)...].contains(where: { $0.accesses.contains { $0.buffer == target } })
+            if let made = writer[produced], buffers[produced].home == .arena, timesKept[source] == 1,
+                case .region = instructions[made].work, lastAccess[target] ?? -1 <= made
             {
-                redirect(produced, to: target, from: writer)
+                redirect(produced, to: target, from: made, through: lastAccess[produced] ?? made)
+                lastAccess[target] = lastAccess[produced]
             } else {
                 let n = buffers[produced].count
                 emit(
@@ -617,13 +625,14 @@ struct Lowering {
                         sourceOffset: (0, Count()), offset: (0, Count()), value: .number(0)),
                     cut: .none,
                     [Access(buffer: produced, writes: false, touch: .first), Access(buffer: target, writes: true, touch: .first)])
+                lastAccess[target] = instructions.count - 1
             }
         }
     }
 
     /// Makes every mention of a buffer, from its writer on, mean another.
-    private mutating func redirect(_ old: Int, to new: Int, from writer: Int) {
-        for i in writer..<instructions.count where instructions[i].accesses.contains(where: { $0.buffer == old }) {
+    private mutating func redirect(_ old: Int, to new: Int, from writer: Int, through last: Int) {
+        for i in writer...max(writer, last) where instructions[i].accesses.contains(where: { $0.buffer == old }) {
             instructions[i].replace(old, with: new)
             if case .region(var region) = instructions[i].work {
                 assignDeferred(&region)
