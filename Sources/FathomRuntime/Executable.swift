@@ -309,6 +309,12 @@ public final class Executable {
 
     private func fill(_ x: inout fk_instr, _ region: Region, _ made: Prepared) {
         let batch = made.batch
+        if region.isFlat, let native = NativeProgram(region) {
+            x.kind = UInt8(FK_I_NATIVE.rawValue)
+            if x.cut == UInt8(FK_CUT_NONE.rawValue) { x.extent = Int64(region.columns.resolved(batch)) }
+            x.u.native = native.instruction { pointer($0) }
+            return
+        }
         let (rows, columns) = (region.rows.resolved(batch), region.columns.resolved(batch))
         x.kind = UInt8(FK_I_REGION.rawValue)
         let (ops, registers) = made.program(ops: region.ops.count, registers: region.registers.count)
@@ -352,8 +358,9 @@ public final class Executable {
         case .columns: tileRows = max(1, 1024 / width)
         case .rows:
             tileRows = max(rows, 1)
-            // Short columns in the first-level cache; long ones at least a few cache lines wide.
-            tileColumns = max(rows > 128 ? 4 * lanes : lanes, 2048 / max(rows, 1) / lanes * lanes)
+            // A power of two, so that numbers per column repeat along the tile.
+            tileColumns = lanes
+            while tileColumns * 2 * max(rows, 1) <= 2048 { tileColumns *= 2 }
         }
         x.u.region = fk_region(
             rows: Int64(rows), cols: Int64(columns), tile_rows: Int64(tileRows), tile_cols: Int64(max(tileColumns, 1)),
@@ -371,7 +378,7 @@ public final class Executable {
         let bytes = instructions.reduce(0) { sum, x in
             if case .region(let r) = x.work { sum + (r.rows * r.columns).resolved(batch) * (r.ops.count + 1) } else { sum }
         }
-        return flops + 8 * bytes < 100_000 ? 1 : available
+        return flops + 8 * bytes < 1_000_000 ? 1 : available
     }
 }
 
