@@ -127,6 +127,7 @@ struct Grouping {
         if fusing {
             joinColumnWork()
             joinRegions()
+            recomputeCheapValues()
             dropInnerStores()
             findColumnTargets()
         }
@@ -218,6 +219,8 @@ struct Grouping {
 
     // MARK: Uses
 
+    /// Values that recomputing regions read.
+    private var readAgain: Set<NodeID> = []
     /// For every node its readers.
     private var uses: [[Use]] = []
 
@@ -638,13 +641,73 @@ struct Grouping {
         }
     }
 
+    /// Forward values that a backward region can make again from what is in memory anyway, in an operation or two, are
+    /// made again: that costs less than writing and reading them, and frees their memory. The bits are the same.
+    private mutating func recomputeCheapValues() {
+        for b in groups.indices where groups[b].isRegion && groups[b].phase == .backward && groups[b].split != nil {
+            var queue = groups[b].nodes
+            var members = Set(queue)
+            while let reader = queue.popLast() {
+                for operand in operands(of: reader) {
+                    let (value, through) = source(of: operand)
+                    if members.contains(value) || !through.allSatisfy({ graph[$0].op == .reshape }) { continue }
+                    guard groups[b].extents[reader] == .full, reductionAxes(reader) == nil || graph.shape(of: value) == graph.shape(of: operand),
+                        canRecompute(value, in: b, depth: 4)
+                    else { continue }
+                    recompute(value, in: b, &members, &queue)
+                }
+            }
+        }
+    }
+
+    private func canRecompute(_ id: NodeID, in b: Int, depth: Int) -> Bool {
+        guard depth > 0, let a = groupOf[id.index], a != b, groups[a].isRegion, groups[a].phase == .forward,
+            groups[a].extents[id] == .full, let x = groups[a].split, let y = groups[b].split, x == y
+        else { return false }
+        guard graph[id].op.isCheap else { return false }
+        return operands(of: id).allSatisfy { operand in
+            let (value, _) = source(of: operand)
+            if isSlice(value) { return false }
+            if isGiven(value) || isVirtual(value) { return true }
+            guard let g = groupOf[value.index] else { return false }
+            if !groups[g].isRegion || groups[b].nodes.contains(value) { return true }
+            switch groups[g].extents[value] {
+            case .perColumn: return groups[g].reduction == .rows
+            case .perRow: return groups[g].reduction == .columns
+            case .full: return stored.contains(value) && uses[value.index].contains { $0.readsMemory } || canRecompute(value, in: b, depth: depth - 1)
+            default: return false
+            }
+        }
+    }
+
+    private mutating func recompute(_ id: NodeID, in b: Int, _ members: inout Set<NodeID>, _ queue: inout [NodeID]) {
+        guard members.insert(id).inserted else { return }
+        groups[b].nodes.append(id)
+        groups[b].extents[id] = .full
+        for operand in operands(of: id) {
+            let (value, _) = source(of: operand)
+            guard let g = groupOf[value.index], groups[g].isRegion, !members.contains(value) else { continue }
+            if groups[g].extents[value] == .full, !(stored.contains(value) && uses[value.index].contains { $0.readsMemory }) {
+                recompute(value, in: b, &members, &queue)
+            } else {
+                readAgain.insert(value)
+            }
+        }
+    }
+
     /// Values that after joining only their own region reads stay in the tile.
     private mutating func dropInnerStores() {
         var outer = Set((graph.outputs.map(\.node) + graph.updates.map(\.node)).map { memory(of: $0) })
         for (i, readers) in uses.enumerated() {
             guard let g = groupOf[i], groups[g].isRegion else { continue }
-            if readers.contains(where: { groupOf[$0.consumer.index] != g || $0.readsMemory }) { outer.insert(NodeID(i)) }
+            let isRead = readers.contains { reader in
+                guard let h = groupOf[reader.consumer.index], !reader.readsMemory else { return true }
+                return h != g && groups[h].extents[NodeID(i)] == nil
+            }
+            if isRead { outer.insert(NodeID(i)) }
         }
+        outer.formUnion(readAgain)
+        stored.formUnion(readAgain)
         stored = stored.filter { id in
             guard let g = groupOf[id.index], groups[g].isRegion else { return true }
             return outer.contains(id)
@@ -700,6 +763,16 @@ struct Grouping {
 }
 
 extension Op {
+    /// Whether doing the operation again costs less than reading its result from memory.
+    var isCheap: Bool {
+        switch self {
+        case .binary(let f): f != .div && f != .pow
+        case .unary(let f): f == .neg
+        case .compare, .select: true
+        default: false
+        }
+    }
+
     /// Whether the operation reads only its operand's shape.
     var isExtent: Bool { if case .extent = self { true } else { false } }
 }

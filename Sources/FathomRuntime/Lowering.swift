@@ -20,7 +20,7 @@ struct Lowering {
         let order = grouping.schedule()
         for g in order {
             let group = grouping.groups[g]
-            if group.isRegion { lowerRegion(group) } else { try lowerOpaque(group.nodes[0]) }
+            if group.isRegion { lowerRegion(group, g) } else { try lowerOpaque(group.nodes[0]) }
         }
         placeUpdates()
     }
@@ -61,7 +61,7 @@ struct Lowering {
 
     // MARK: Regions
 
-    private mutating func lowerRegion(_ group: Group) {
+    private mutating func lowerRegion(_ group: Group, _ index: Int) {
         let split = group.split ?? (rows: Count(), columns: group.total)
         var region = Region(rows: split.rows, columns: split.columns, reduction: group.reduction)
         var registerOf: [NodeID: Int] = [:]
@@ -157,7 +157,7 @@ struct Lowering {
                 // A cast that changes nothing in memory is its operand.
                 registerOf[id] = opcode == FK_COPY && node.op != .binary(.add) ? operands[0] : append(opcode, extent, operands)
             }
-            if grouping.stored.contains(id), let r = registerOf[id] {
+            if grouping.stored.contains(id), grouping.groupOf[id.index] == index, let r = registerOf[id] {
                 let target = grouping.columnTargets[id]
                 let memory = buffer(of: target?.concat ?? id)
                 // A register that already is memory, or a narrower one, is copied out.
