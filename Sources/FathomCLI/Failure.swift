@@ -17,10 +17,10 @@ enum Failure {
     static func exit(_ error: any Error) -> Never {
         let (message, code) = describe(error)
         if !message.isEmpty { Terminal.error(message) }
-        Foundation_exit(code)
+        end(code)
     }
 
-    private static func Foundation_exit(_ code: Int32) -> Never {
+    private static func end(_ code: Int32) -> Never {
         fflush(nil)
         _exit(code)
     }
@@ -44,6 +44,7 @@ enum Failure {
         case let error as TrainingError:
             if case .nonFinite = error { return (error.description, work) }
             return (error.description, usage)
+        case let error as LearningRateCommand.NoRate: return (error.description, work)
         default:
             // The argument parser's own: help goes to standard output with code 0, mistakes to standard error.
             let code = FathomCommand.exitCode(for: error)

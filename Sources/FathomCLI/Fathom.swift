@@ -19,6 +19,8 @@ import ArgumentParser
             ResumeCommand.self,
             EvaluateCommand.self,
             PredictCommand.self,
+            DataCommand.self,
+            LearningRateCommand.self,
         ]
     )
 

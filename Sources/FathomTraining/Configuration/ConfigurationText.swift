@@ -161,8 +161,15 @@ public enum ConfigurationText {
             }
         case .list(let items) where !items.isEmpty:
             for item in items {
-                out += "\(margin)-"
-                writeNested(item, indent: indent, into: &out)
+                if case .map(let pairs) = item.content, !pairs.isEmpty {
+                    // The first key beside the dash.
+                    var inner = ""
+                    write(item, indent: indent + 1, into: &inner)
+                    out += "\(margin)- " + inner.dropFirst(margin.count + 2)
+                } else {
+                    out += "\(margin)-"
+                    writeNested(item, indent: indent, into: &out)
+                }
             }
         default: out += margin + scalar(value) + "\n"
         }

@@ -22,7 +22,7 @@ public final class Trainer {
     public let schedule: Schedule
     public let loss: Loss
     public let metrics: [Metric]
-    public private(set) var progress = TrainingProgress()
+    public internal(set) var progress = TrainingProgress()
     /// Where checkpoints go; `nil` keeps none.
     public var checkpoints: CheckpointWriter?
     /// Entries for the metadata of every checkpoint, such as the preprocessing.
@@ -36,8 +36,11 @@ public final class Trainer {
     let team: Team
     private var evaluator: Evaluator?
     private var averages: StateStorage?
-    private var rows: [Int] = []
+    /// The rows of the current epoch in their order.
+    private(set) var rows: [Int] = []
     private var rowsEpoch = -1
+    /// Whether this trainer began at step 0, so that its initial state can be drawn again.
+    private(set) var isFromStart = true
     private var rowsDone = 0
 
     /// - Parameters:
@@ -132,10 +135,7 @@ public final class Trainer {
     ///
     /// - Returns: `false` when a stop was requested in it.
     private func runEpoch(_ handle: (TrainingEvent) throws -> Void) throws -> Bool {
-        if rowsEpoch != progress.epoch {
-            rows = permutation(count: data.train.rowCount, seed: settings.seed, epoch: progress.epoch)
-            rowsEpoch = progress.epoch
-        }
+        planRows()
         let clock = ContinuousClock()
         let start = clock.now
         while rows.count - progress.position >= settings.accumulate {
@@ -160,15 +160,22 @@ public final class Trainer {
         return true
     }
 
+    /// Puts the rows into the order of the current epoch.
+    func planRows() {
+        guard rowsEpoch != progress.epoch else { return }
+        rows = permutation(count: data.train.rowCount, seed: settings.seed, epoch: progress.epoch)
+        rowsEpoch = progress.epoch
+    }
+
     /// One update on the next rows.
     ///
     /// - Returns: the mean loss of these rows before the update, and their number.
-    func runStep() throws(GraphError) -> (loss: Float, rows: Int) {
+    func runStep(learningRate given: Double? = nil) throws(GraphError) -> (loss: Float, rows: Int) {
         let count = min(rowsPerStep, rows.count - progress.position)
         let parts = settings.accumulate
         var begin = progress.position
         var sum = 0.0
-        let rate = learningRate
+        let rate = given ?? learningRate
         for part in 0..<parts {
             // As equal as they can be, so that each counts the same.
             let size = count / parts + (part < count % parts ? 1 : 0)
@@ -300,6 +307,7 @@ public final class Trainer {
         }
         try step.load(TrainState(checkpoint.state, step: checkpoint.step, seed: seed))
         self.progress = progress
+        isFromStart = false
         rowsEpoch = -1
         (savedStep, savedOutcome) = (step.step, progress.outcome)
     }

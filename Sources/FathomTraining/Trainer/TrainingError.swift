@@ -23,20 +23,23 @@ public enum TrainingError: Error, Sendable, Hashable, CustomStringConvertible {
 /// Where the first value that is no finite number came from.
 public struct NonFiniteReport: Sendable, Hashable, CustomStringConvertible {
     /// The step, from 1, that failed.
-    public let step: Int
+    public internal(set) var step: Int
     /// Epochs done before it.
-    public let epoch: Int
+    public internal(set) var epoch: Int
+    /// The loss that was seen.
     public let loss: Float
     /// The operation that made the first such value; `nil` when it could not be found.
-    public let operation: String?
+    public internal(set) var operation: String?
     /// The path of its layer.
-    public let layer: String
+    public internal(set) var layer = ""
     /// `forward`, `backward` or `update`.
-    public let phase: String
+    public internal(set) var phase = ""
     /// What the operation was given, such as the range of its operands.
-    public let detail: String
+    public internal(set) var detail = ""
     /// The step of the last state without such values, which was kept.
-    public let lastGoodStep: Int?
+    public internal(set) var lastGoodStep: Int?
+
+    init(step: Int, epoch: Int, loss: Float) { (self.step, self.epoch, self.loss) = (step, epoch, loss) }
 
     public var description: String {
         var text = "step \(step) (epoch \(epoch + 1)) gave a loss of \(loss)"
@@ -46,6 +49,8 @@ public struct NonFiniteReport: Sendable, Hashable, CustomStringConvertible {
             if !detail.isEmpty { text += ", \(detail)" }
         }
         if let lastGoodStep { text += "\n  the last good state, of step \(lastGoodStep), is kept as a checkpoint" }
-        return text + "\n  hint: lower the learning rate, clip gradients (optimizer.clip.globalNorm: 1), or look at the data's scale"
+        return text
+            + "\n  hint: lower the learning rate, clip gradients (optimizer.clip.globalNorm: 1), "
+            + "or look at the data's scale"
     }
 }
