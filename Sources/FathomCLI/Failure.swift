@@ -39,6 +39,9 @@ enum Failure {
         case let error as StorageError:
             switch error.cause {
             case .malformed, .damaged, .missing, .invalid, .exists: return (error.description, usage)
+            // A name that is not there is a mistake of the command.
+            case .system(let code) where code == ENOENT || code == EISDIR || code == ENOTDIR:
+                return (error.description, usage)
             case .system, .inUse, .database: return (error.description, work)
             }
         case let error as TrainingError:
