@@ -69,7 +69,7 @@ import Testing
     /// A mistake, the key that must be named, its line, and a word the message must contain.
     static let mistakes: [(String, String, Int?, String)] = [
         ("data: digits\nmodel: dense 10\ntraning: {epochs: 3}\n", "traning", 3, "did you mean 'training'"),
-        ("data: digits\nmodel: dense 10\ntraining:\n  epochs: 0\n", "training.epochs", 4, "at least"),
+        ("data: digits\nmodel: dense 10\ntraining:\n  epochs: 0\n", "training.epochs", 4, "whole"),
         ("data: digits\nmodel: dense 10\ntraining:\n  epoch: 1\n", "training.epoch", 4, "'epochs'"),
         ("data: digits\nmodel: dense 10\ntraining:\n  batch: 1.5\n", "training.batch", 4, "whole"),
         (
