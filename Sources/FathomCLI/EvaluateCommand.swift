@@ -43,7 +43,8 @@ struct EvaluateCommand: ParsableCommand {
         if !classes.isEmpty {
             try model.evaluator.run(dataset) { (batch) throws(GraphError) in try matrix.add(batch) }
         }
-        output.json ? writeJSON(model, dataset, values, matrix, classes) : write(model, dataset, values, matrix, classes)
+        output.json
+            ? writeJSON(model, dataset, values, matrix, classes) : write(model, dataset, values, matrix, classes)
     }
 
     private func write(
@@ -57,7 +58,9 @@ struct EvaluateCommand: ParsableCommand {
         let names = classes.map { String(Format.safe($0).prefix(14)) }
         let left = (names.map(\.count).max() ?? 4) + 2
         let width = max(6, String(matrix.counts.max() ?? 0).count + 2)
-        func pad(_ text: String, _ count: Int) -> String { String(repeating: " ", count: max(0, count - text.count)) + text }
+        func pad(_ text: String, _ count: Int) -> String {
+            String(repeating: " ", count: max(0, count - text.count)) + text
+        }
         var text = "\nrows: true class, columns: predicted\n" + pad("", left)
         for column in 0..<min(size, names.count) { text += pad(String(names[column].prefix(width - 1)), width) }
         text += pad("recall", 9) + "\n"
@@ -79,7 +82,8 @@ struct EvaluateCommand: ParsableCommand {
         for value in values { text += ", \(Format.json(value.name)): \(Format.json(value.value))" }
         if !classes.isEmpty {
             let rows = (0..<matrix.classes).map { row in
-                "[" + (0..<matrix.classes).map { "\(matrix.counts[row * matrix.classes + $0])" }.joined(separator: ", ") + "]"
+                "[" + (0..<matrix.classes).map { "\(matrix.counts[row * matrix.classes + $0])" }.joined(separator: ", ")
+                    + "]"
             }
             text += ", \"classes\": [\(classes.map { Format.json($0) }.joined(separator: ", "))]"
             text += ", \"confusion\": [\(rows.joined(separator: ", "))]"

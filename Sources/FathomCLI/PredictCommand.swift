@@ -69,7 +69,9 @@ struct PredictCommand: ParsableCommand {
     }
 
     private func header(_ classes: [String]?, _ width: Int) -> String {
-        guard let classes else { return (0..<width).map { width == 1 ? "prediction" : "prediction\($0)" }.joined(separator: ",") + "\n" }
+        guard let classes else {
+            return (0..<width).map { width == 1 ? "prediction" : "prediction\($0)" }.joined(separator: ",") + "\n"
+        }
         return (["class"] + classes.map { "p(\($0))" }).map(Self.field).joined(separator: ",") + "\n"
     }
 

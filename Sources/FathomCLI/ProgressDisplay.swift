@@ -77,7 +77,9 @@ final class ProgressDisplay {
         latest = epoch.evaluation.first { $0.name == metric }?.value ?? latest
         var text = "epoch \(epoch.epoch)/\(start.epochs)  loss \(Format.brief(epoch.trainLoss))"
         if !epoch.evaluation.isEmpty {
-            text += "  \(epoch.split) " + epoch.evaluation.map { "\($0.name) \(Format.brief($0.value))" }.joined(separator: " ")
+            text +=
+                "  \(epoch.split) "
+                + epoch.evaluation.map { "\($0.name) \(Format.brief($0.value))" }.joined(separator: " ")
         }
         text += "  \(Format.count(Double(start.trainRows) / max(epoch.seconds, 1e-9))) rows/s"
         if epoch.isBest { text += Terminal.color("  best", "32") }

@@ -36,7 +36,8 @@ struct RangePlot {
         for part in 0...4 {
             let loss = low + (high - low) * Double(part) / 4
             out += "<line x1=\"\(n(left))\" y1=\"\(n(y(loss)))\" x2=\"620\" y2=\"\(n(y(loss)))\" stroke=\"#eee\"/>\n"
-            out += "<text x=\"\(n(left - 6))\" y=\"\(n(y(loss) + 4))\" text-anchor=\"end\">\(Format.brief(loss))</text>\n"
+            out +=
+                "<text x=\"\(n(left - 6))\" y=\"\(n(y(loss) + 4))\" text-anchor=\"end\">\(Format.brief(loss))</text>\n"
         }
         let line = points.map { "\(n(x($0.rate))),\(n(y($0.loss)))" }.joined(separator: " ")
         out += "<polyline fill=\"none\" stroke=\"#1f6feb\" stroke-width=\"1.5\" points=\"\(line)\"/>\n"

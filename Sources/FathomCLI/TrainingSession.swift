@@ -6,7 +6,8 @@ struct TrainingSession {
     let output: OutputOptions
 
     func run() throws {
-        let progress = ProgressDisplay(metric: training.trainer.metrics.first?.name, isQuiet: output.quiet || output.json)
+        let progress = ProgressDisplay(
+            metric: training.trainer.metrics.first?.name, isQuiet: output.quiet || output.json)
         let path = training.folder.path
         let outcome: TrainingEvent.Outcome
         do {

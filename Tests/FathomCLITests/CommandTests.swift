@@ -69,7 +69,8 @@ struct Program {
             #expect(lines.last?.hasPrefix("virginica,") == true)
             let file = try Program.run(["predict", "run", "new.csv", "--output", "out.json"], in: folder)
             #expect(file.code == 0 && file.output.isEmpty)
-            #expect(try String(contentsOfFile: folder + "/out.json", encoding: .utf8).hasPrefix("{\"class\": \"setosa\""))
+            #expect(
+                try String(contentsOfFile: folder + "/out.json", encoding: .utf8).hasPrefix("{\"class\": \"setosa\""))
             // The folder is there; it is not overwritten.
             #expect(try Program.run(Self.small + ["--out", "run"], in: folder).code == 2)
         }
@@ -84,7 +85,10 @@ struct Program {
         (["--data", "digits", "--model", "dense 4"], "10 classes"),
         (["--data", "digits", "--model", "dense 10", "--lr", "nan"], "learningRate"),
         (["--data", "digits", "--model", "dense 10", "--batch", "0"], "training.batch"),
-        (["--data", "digits", "--model", "dense 10", "--epochs", String(repeating: "9", count: 30)], "training.epochs"),
+        (
+            ["--data", "digits", "--model", "dense 10", "--epochs", String(repeating: "9", count: 30)],
+            "training.epochs"
+        ),
         (["--data", "digits", "--model", "dense 10", "--set", "training.epoch=3"], "did you mean 'epochs'"),
         (["--data", "digits", "--model", "dense 10", "--unknown"], "--unknown"),
     ]
@@ -102,8 +106,11 @@ struct Program {
     @Test func divergingExitsWithOne() throws {
         try Program.inFolder { folder in
             let result = try Program.run(
-                ["train", "--data", "digits", "--model", "dense 32 relu, dense 10", "--optimizer", "sgd", "--lr", "1e30",
-                    "--out", "run"], in: folder)
+                [
+                    "train", "--data", "digits", "--model", "dense 32 relu, dense 10", "--optimizer", "sgd", "--lr",
+                    "1e30",
+                    "--out", "run",
+                ], in: folder)
             #expect(result.code == 1)
             #expect(result.errors.contains("first non-finite value") && result.errors.contains("layer 'dense"))
             #expect(try CheckpointStore(folder: folder + "/run/checkpoints").latest().checkpoint != nil)
@@ -112,12 +119,15 @@ struct Program {
 
     @Test func killedAndResumedRunsEndWithTheSameBits() throws {
         try Program.inFolder { folder in
-            let long = ["train", "--data", "digits", "--model", "dense 48 relu, dropout 0.1, dense 10", "--epochs", "40", "-q"]
+            let long = [
+                "train", "--data", "digits", "--model", "dense 48 relu, dropout 0.1, dense 10", "--epochs", "40", "-q",
+            ]
             #expect(try Program.run(long + ["--out", "whole"], in: folder).code == 0)
             let (first, _, _) = try Program.start(long + ["--out", "cut"], folder)
             // Killed as soon as it has something to go on from, then interrupted, then killed again.
             let checkpoints = folder + "/cut/checkpoints"
-            while ((try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []).count < 3, first.isRunning {
+            while ((try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []).count < 3, first.isRunning
+            {
                 Thread.sleep(forTimeInterval: 0.005)
             }
             kill(first.processIdentifier, SIGKILL)

@@ -1,6 +1,7 @@
 import FathomData
 import FathomNN
 import FathomTraining
+import Foundation
 import Testing
 
 @Suite struct ConfigurationTests {
@@ -73,7 +74,8 @@ import Testing
         ("data: digits\nmodel: dense 10\ntraining:\n  epoch: 1\n", "training.epoch", 4, "'epochs'"),
         ("data: digits\nmodel: dense 10\ntraining:\n  batch: 1.5\n", "training.batch", 4, "whole"),
         (
-            "data: digits\nmodel: dense 10\ntraining:\n  epochs: 111111111111111111111111111111\n", "training.epochs", 4,
+            "data: digits\nmodel: dense 10\ntraining:\n  epochs: 111111111111111111111111111111\n", "training.epochs",
+            4,
             "whole"
         ),
         ("data: digits\nmodel: dense 10\ntraining: 5\n", "training", 3, "mapping"),
@@ -102,7 +104,9 @@ import Testing
 
     @Test func bombsAreRefused() {
         var laughs = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
-        for i in 1..<40 { laughs += "a\(i): &a\(i) [" + (0..<9).map { _ in "*a\(i - 1)" }.joined(separator: ",") + "]\n" }
+        for i in 1..<40 {
+            laughs += "a\(i): &a\(i) [" + (0..<9).map { _ in "*a\(i - 1)" }.joined(separator: ",") + "]\n"
+        }
         let long = "data: " + String(repeating: "x", count: 2 << 20)
         let wide = "data: [" + String(repeating: "1,", count: 200_000) + "1]\nmodel: dense 1\n"
         for text in [
@@ -113,9 +117,23 @@ import Testing
         }
     }
 
+    @Test func examplesAreRight() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("Examples")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".yaml") }
+        #expect(files.count >= 6)
+        for file in files {
+            let run = try RunConfiguration(
+                yaml: String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8))
+            _ = try run.model.build()
+            #expect(try RunConfiguration(yaml: run.yaml) == run, "\(file)")
+        }
+    }
+
     @Test func readsJSON() throws {
         let run = try RunConfiguration(
-            yaml: #"{"data": {"name": "digits"}, "model": ["dense 64 relu", {"dense": 10}], "training": {"epochs": 3}}"#)
+            yaml: #"{"data": {"name": "digits"}, "model": ["dense 64 relu", {"dense": 10}], "training": {"epochs": 3}}"#
+        )
         #expect(run.training.epochs == 3)
         #expect(run.model.text == "dense 64, relu, dense 10")
     }

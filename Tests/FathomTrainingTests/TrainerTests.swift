@@ -26,7 +26,8 @@ import Testing
         let trainer = try Trainer(
             model, data: split ?? spirals(), settings: settings,
             optimizer: OptimizerSettings(Adam(learningRate: 0.01), clipping: .globalNorm(1), averageDecay: 0.9),
-            schedule: .reduceOnPlateau(Plateau(factor: 0.5, patience: 0, threshold: 0.05)).warmedUp(steps: 7), stop: stop)
+            schedule: .reduceOnPlateau(Plateau(factor: 0.5, patience: 0, threshold: 0.05)).warmedUp(steps: 7),
+            stop: stop)
         trainer.reportEvery = 1
         return trainer
     }
@@ -78,7 +79,8 @@ import Testing
         func weights(batch: Int, accumulate: Int) throws -> [Float] {
             var settings = Trainer.Settings()
             (settings.epochs, settings.batch, settings.accumulate, settings.threads) = (1, batch, accumulate, 1)
-            let trainer = try Trainer(model, data: split, settings: settings, optimizer: OptimizerSettings(SGD(learningRate: 0.1)))
+            let trainer = try Trainer(
+                model, data: split, settings: settings, optimizer: OptimizerSettings(SGD(learningRate: 0.1)))
             try trainer.run()
             return try #require(trainer.step.state.entries.first { $0.role == .parameter }).values
         }
@@ -167,9 +169,54 @@ import Testing
         #expect(throws: (any Error).self) { try Trainer(model, data: Self.spirals()) }
     }
 
+    @Test func aRunOnATableMeasuresInItsUnits() throws {
+        let folder = try ScratchFolder()
+        // y = 3000·x + 20000 + 500·[red], without noise.
+        var table = "colour,x,y\n"
+        for i in 0..<300 {
+            let red = i % 3 == 0
+            table += "\(red ? "red" : "blue"),\(i),\(3000 * i + 20000 + (red ? 500 : 0))\n"
+        }
+        try table.write(toFile: folder.file("t.csv"), atomically: true, encoding: .utf8)
+        var configuration = try RunConfiguration(
+            yaml:
+                "data: {file: \(folder.file("t.csv")), task: values}\nmodel: dense 1\noptimizer: {name: adam, learningRate: 0.05}"
+        )
+        (configuration.training.epochs, configuration.training.threads) = (30, 1)
+        // Let go of at once: a run is locked while someone may write to it.
+        let (written, state) = try {
+            let run = try TrainingRun.create(configuration, at: folder.file("run"))
+            #expect(try run.run() == .completed)
+            return (run.configuration, run.trainer.step.state)
+        }()
+        let model = try TrainedModel(run: folder.file("run"))
+        let options = CSVOptions(target: .last)
+        let raw = try Dataset.read(path: folder.file("t.csv"), options: options)
+        guard case .values(let targets) = raw.targets else {
+            Issue.record("not numbers")
+            return
+        }
+        let answers = try model.predict(raw.inputs, names: raw.featureNames)
+        let errors = zip(answers, targets.values).map { abs(Double($0) - Double($1)) }
+        let mae = errors.reduce(0, +) / Double(errors.count)
+        let measured = try model.measure(model.preprocessing.applied(to: raw))
+        let value = try #require(measured.first { $0.name == "mae" }).value
+        #expect(abs(value - mae) < 1e-3 * mae + 0.1)
+        // Of targets up to 900,000.
+        #expect(mae < 20_000)
+        let store = try RunStore.read(folder.file("run/run.sqlite"))
+        #expect(try store.metric("mae", split: "validation").count == 30)
+        #expect(try store.metric("loss", split: "train").count == 30)
+        // The file in the folder is complete, and a finished run stays as it is.
+        let again = try TrainingRun.resume(folder.file("run"))
+        #expect(again.configuration == written)
+        #expect(again.trainer.step.state == state)
+    }
+
     @Test func preprocessingGoesByName() throws {
         let text = "colour,size,kind\nred,1,a\nblue,2,b\ngreen,3,a\nred,4,b\n"
-        let trained = try CSVReader.parse(Array(text.utf8).span.bytes, file: "t.csv", options: CSVOptions(target: .last))
+        let trained = try CSVReader.parse(
+            Array(text.utf8).span.bytes, file: "t.csv", options: CSVOptions(target: .last))
         var form = Preprocessing(columnsOf: trained)
         form.scaling = try ColumnScaling.standardizing(trained.inputs)
         form = try #require(Preprocessing(encoded: form.encoded()))

@@ -50,7 +50,8 @@ struct ConfigurationReader {
     func wrong(_ key: String, _ value: ConfigValue, _ rule: String, allowed: [String] = []) -> ConfigError {
         let full = path.isEmpty ? key : "\(path).\(key)"
         var error = ConfigError(
-            key: full, message: "\(full) must be \(rule), not \(value.words)", allowed: allowed, line: value.line ?? line)
+            key: full, message: "\(full) must be \(rule), not \(value.words)", allowed: allowed,
+            line: value.line ?? line)
         if case .text(let word) = value.content, !allowed.isEmpty {
             error.nearest = ConfigError.unknown("", word, allowed: allowed).nearest
         }

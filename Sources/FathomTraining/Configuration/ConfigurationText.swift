@@ -64,7 +64,8 @@ public enum ConfigurationText {
                 if startsWord {
                     throw ConfigError(
                         key: "configuration",
-                        message: "anchors (&) and aliases (*) are not allowed; write a pattern such as \"*.bias\" in quotes",
+                        message:
+                            "anchors (&) and aliases (*) are not allowed; write a pattern such as \"*.bias\" in quotes",
                         line: line)
                 }
             default: break
@@ -181,7 +182,9 @@ public enum ConfigurationText {
             out += "\n"
             write(value, indent: indent + 1, into: &out)
         case .list(let items) where !items.isEmpty:
-            let isFlat = items.allSatisfy { if case .map = $0.content { false } else if case .list = $0.content { false } else { true } }
+            let isFlat = items.allSatisfy {
+                if case .map = $0.content { false } else if case .list = $0.content { false } else { true }
+            }
             if isFlat {
                 out += " [" + items.map(scalar).joined(separator: ", ") + "]\n"
             } else {

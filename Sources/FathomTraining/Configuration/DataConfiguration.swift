@@ -31,6 +31,9 @@ public struct DataConfiguration: Sendable, Hashable {
     public var missing = Missing.reject
     /// The change of the input columns; `nil` standardises tables and leaves the rest.
     public var scaling: Scaling?
+    /// Whether numbers to predict are standardised for training, and brought back for metrics and predictions; `nil` does
+    /// so for tables. The loss is then in units of their standard deviation.
+    public var scalesTarget: Bool?
     /// The share of the test part, where the data come without one.
     public var test = 0.2
     /// The share of the training part that is held out to choose by; 0 chooses by the test part.

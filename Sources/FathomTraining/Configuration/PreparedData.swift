@@ -58,6 +58,15 @@ public struct PreparedData: Sendable {
         case .minMax: preprocessing.scaling = try ColumnScaling.minMax(parts.train.inputs)
         }
         if let scaling = preprocessing.scaling { parts = try scaling.applied(to: parts) }
+        if case .values(let values) = parts.train.targets, configuration.scalesTarget ?? isTable {
+            let scaling = try ColumnScaling.standardizing(values)
+            preprocessing.targetScaling = scaling
+            let validation = try parts.validation.map { (part) throws(DataError) in try part.scalingTargets(by: scaling)
+            }
+            parts = try DataSplit(
+                train: parts.train.scalingTargets(by: scaling), validation: validation,
+                test: parts.test.scalingTargets(by: scaling))
+        }
         split = parts
         self.preprocessing = preprocessing
     }

@@ -14,6 +14,8 @@ public struct Preprocessing: Codable, Sendable, Hashable {
     public var targetShape: [Int]?
     /// The change of the columns, fitted to the training part.
     public var scaling: ColumnScaling?
+    /// The change of the numbers to predict, fitted to the training part.
+    public var targetScaling: ColumnScaling?
 
     /// The columns and classes of a data set, without scaling.
     public init(columnsOf dataset: Dataset) {
@@ -50,7 +52,8 @@ public struct Preprocessing: Codable, Sendable, Hashable {
         for name in features {
             if let index = position[name] {
                 sources.append(index)
-            } else if let column = Self.categoryColumn(name), names.contains(where: { Self.categoryColumn($0) == column })
+            } else if let column = Self.categoryColumn(name),
+                names.contains(where: { Self.categoryColumn($0) == column })
             {
                 // A category that these rows happen not to have.
                 sources.append(nil)
@@ -100,9 +103,14 @@ public struct Preprocessing: Codable, Sendable, Hashable {
 
     /// A raw data set as the model takes it.
     public func applied(to dataset: Dataset) throws(DataError) -> Dataset {
-        let rows = try aligned(dataset)
-        return try scaling?.applied(to: rows) ?? rows
+        var rows = try aligned(dataset)
+        if let scaling { rows = try scaling.applied(to: rows) }
+        if let targetScaling { rows = try rows.scalingTargets(by: targetScaling) }
+        return rows
     }
+
+    /// What the model says in the units of the data.
+    public func restored(_ outputs: [Float]) -> [Float] { targetScaling?.restored(outputs) ?? outputs }
 
     /// The column of a name such as `colour=red`.
     static func categoryColumn(_ name: String) -> String? {
@@ -111,4 +119,23 @@ public struct Preprocessing: Codable, Sendable, Hashable {
 
     /// The columns that were read as categories.
     package var categoryColumns: Set<String> { Set(features.compactMap(Self.categoryColumn)) }
+}
+
+extension Dataset {
+    /// The same rows with other numbers to predict; classes stay.
+    func scalingTargets(by scaling: ColumnScaling) throws(DataError) -> Dataset {
+        guard case .values(let values) = targets else { return self }
+        return try Dataset(
+            name: name, inputs: inputs, targets: .values(scaling.applied(to: values)), featureNames: featureNames,
+            provenance: provenance)
+    }
+}
+
+extension ColumnScaling {
+    /// The values before the change, row after row.
+    func restored(_ values: [Float]) -> [Float] {
+        let width = max(1, shift.count)
+        guard shift.count == scale.count, !shift.isEmpty else { return values }
+        return values.indices.map { values[$0] * scale[$0 % width] + shift[$0 % width] }
+    }
 }

@@ -120,7 +120,9 @@ extension RunConfiguration.Optimization {
             let limits = try ConfigurationReader(
                 clip, path: "optimizer.clip", allowed: ["globalNorm", "parameterNorm", "value"])
             let positive = "a positive number"
-            if let bound = try limits.number("globalNorm", positive, where: { $0 > 0 }) { clipping = .globalNorm(bound) }
+            if let bound = try limits.number("globalNorm", positive, where: { $0 > 0 }) {
+                clipping = .globalNorm(bound)
+            }
             if let bound = try limits.number("parameterNorm", positive, where: { $0 > 0 }) {
                 clipping = .parameterNorm(bound)
             }
@@ -190,7 +192,7 @@ extension DataConfiguration {
             value, path: "data",
             allowed: [
                 "name", "folder", "file", "testFile", "target", "ignore", "task", "missing", "scaling", "test",
-                "validation", "stratified", "seed", "flatten", "count",
+                "validation", "scaleTarget", "stratified", "seed", "flatten", "count",
             ])
         let name = try reader.text("name")
         let file = try reader.text("file")
@@ -215,8 +217,10 @@ extension DataConfiguration {
         task = try reader.choice("task") ?? task
         missing = try reader.choice("missing") ?? missing
         scaling = try reader.choice("scaling")
+        scalesTarget = try reader.flag("scaleTarget")
         test = try reader.number("test", "a share between 0 and 1") { $0 > 0 && $0 < 1 } ?? test
-        validation = try reader.number("validation", "a share from 0 up to but not including 1") { $0 >= 0 && $0 < 1 }
+        validation =
+            try reader.number("validation", "a share from 0 up to but not including 1") { $0 >= 0 && $0 < 1 }
             ?? validation
         isStratified = try reader.flag("stratified") ?? isStratified
         seed = try reader.count("seed", from: 0).map(UInt64.init) ?? seed

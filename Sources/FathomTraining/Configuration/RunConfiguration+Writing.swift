@@ -105,6 +105,7 @@ extension DataConfiguration {
             pairs.append(.init("missing", text(missing.rawValue)))
         }
         if let scaling { pairs.append(.init("scaling", text(scaling.rawValue))) }
+        if let scalesTarget { pairs.append(.init("scaleTarget", ConfigValue(.bool(scalesTarget)))) }
         pairs.append(.init("test", .some(test)))
         pairs.append(.init("validation", .some(validation)))
         pairs.append(.init("stratified", ConfigValue(.bool(isStratified))))

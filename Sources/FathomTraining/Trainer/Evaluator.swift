@@ -6,6 +6,8 @@ import FathomRuntime
 /// Runs a model over a data set in evaluation mode and measures it.
 public final class Evaluator {
     public let step: InferenceStep
+    /// The change of the targets that metrics undo, so that they are in the units of the data.
+    public var targetScaling: ColumnScaling?
     private let batch: Int
     private let storage: StateStorage
 
@@ -55,10 +57,11 @@ public final class Evaluator {
                 try body(MetricBatch(predictions: predictions, width: width, labels: Array(labels[rows])))
             case .values(let values):
                 let size = values.rowSize
+                let targets = Array(values.values[rows.lowerBound * size..<rows.upperBound * size])
                 try body(
                     MetricBatch(
-                        predictions: predictions, width: width,
-                        values: Array(values.values[rows.lowerBound * size..<rows.upperBound * size])))
+                        predictions: targetScaling?.restored(predictions) ?? predictions, width: width,
+                        values: targetScaling?.restored(targets) ?? targets))
             }
         }
         return dataset.rowCount == 0 ? .nan : total / Double(dataset.rowCount)

@@ -70,6 +70,7 @@ public final class TrainedModel {
         evaluator = try Evaluator(
             configuration.model.build(), loss: loss, data: DataShape(input: preprocessing.rowShape, target: target),
             storage: state.storage(averaged: configuration.optimization.average != nil), team: Team(threads: threads))
+        evaluator.targetScaling = preprocessing.targetScaling
     }
 
     /// The outputs per row.
@@ -83,7 +84,7 @@ public final class TrainedModel {
     /// - Parameter names: the columns of `inputs`, where they have names.
     public func predict(_ inputs: DataArray, names: [String] = []) throws -> [Float] {
         let outputs = try evaluator.predictions(preprocessing.applied(to: inputs, names: names))
-        guard preprocessing.classNames != nil else { return outputs }
+        guard preprocessing.classNames != nil else { return preprocessing.restored(outputs) }
         return probabilities(outputs)
     }
 

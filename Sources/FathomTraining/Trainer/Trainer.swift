@@ -27,6 +27,8 @@ public final class Trainer {
     public var checkpoints: CheckpointWriter?
     /// Entries for the metadata of every checkpoint, such as the preprocessing.
     public var metadata: [String: String] = [:]
+    /// The change of the targets that metrics undo.
+    public var targetScaling: ColumnScaling?
     /// Steps between ``TrainingEvent/step(_:)`` events; 0 for none.
     public var reportEvery = 10
     /// The request that ends the run after its step.
@@ -106,7 +108,9 @@ public final class Trainer {
         try handle(
             .started(
                 .init(
-                    parameters: step.declarations.reduce(0) { $0 + ($1.role == .parameter ? $1.shape.reduce(1, *) : 0) },
+                    parameters: step.declarations.reduce(0) {
+                        $0 + ($1.role == .parameter ? $1.shape.reduce(1, *) : 0)
+                    },
                     trainRows: data.train.rowCount, validationRows: heldOut.data.rowCount,
                     stepsPerEpoch: stepsPerEpoch, epochs: settings.epochs, threads: step.executable.threadsUsed,
                     step: step.step, epoch: progress.epoch)))
@@ -186,7 +190,8 @@ public final class Trainer {
                 copyTargets(data.train, chosen, y)
             }
             begin += size
-            let loss = part < parts - 1 ? try step.accumulate(batch: size) : try step.run(batch: size, learningRate: rate)
+            let loss =
+                part < parts - 1 ? try step.accumulate(batch: size) : try step.run(batch: size, learningRate: rate)
             if parts == 1 { return (loss, size) }
             sum += Double(loss) * Double(size)
         }
@@ -256,6 +261,7 @@ public final class Trainer {
         let batch = max(1, min(256, max(data.test.rowCount, heldOut.data.rowCount)))
         let made = try Evaluator(
             model, loss: loss, data: step.data, storage: averages ?? step.storage, team: team, batch: batch)
+        made.targetScaling = targetScaling
         evaluator = made
         return try made.measure(dataset, metrics)
     }

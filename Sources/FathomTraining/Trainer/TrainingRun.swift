@@ -117,7 +117,19 @@ extension RunConfiguration {
         resolved.loss = loss ?? Choice(isClasses ? "softmaxCrossEntropy" : "meanSquaredError")
         resolved.metrics = metrics ?? (isClasses ? [Choice("accuracy")] : [Choice("r2"), Choice("mae")])
         if resolved.data.scaling == nil {
-            resolved.data.scaling = prepared.preprocessing.scaling == nil ? DataConfiguration.Scaling.none : .standardize
+            resolved.data.scaling =
+                prepared.preprocessing.scaling == nil ? DataConfiguration.Scaling.none : .standardize
+        }
+        // A run can be opened from any folder.
+        func absolute(_ path: String) -> String {
+            path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+        }
+        switch data.source {
+        case .file(let file, let test): resolved.data.source = .file(absolute(file), test: test.map(absolute))
+        case .named(let name, let folder): resolved.data.source = .named(name, folder: folder.map(absolute))
+        }
+        if !isClasses, resolved.data.scalesTarget == nil {
+            resolved.data.scalesTarget = prepared.preprocessing.targetScaling != nil
         }
         return resolved
     }
@@ -163,6 +175,7 @@ extension Trainer {
             configuration.model.build(), data: prepared.split, settings: configuration.training, loss: loss,
             optimizer: configuration.makeOptimizer(), schedule: schedule, metrics: configuration.makeMetrics(loss),
             stop: stop)
+        targetScaling = prepared.preprocessing.targetScaling
         metadata["preprocessing"] = prepared.preprocessing.encoded()
     }
 }
