@@ -79,6 +79,7 @@ static int check(int rounds) {
             int64_t cap = round % 50 == 0 ? 700 : round % 5 == 0 ? 150 : 40;
             fk_gemm_args g = {.m = below(cap), .n = below(cap), .k = below(cap)};
             if (round % 7 == 0) { g.m = 1 + below(5); }
+            if (round % 13 == 0) { g.m = 1 + below(4), g.n = 1 + below(4), g.k = below(1500); }
             if (round % 97 == 0) { g.m = 1 + below(2), g.n = 2000 + below(200), g.k = below(20); }
             if (round % 101 == 0) { g.m = 500 + below(600), g.n = 90 + below(40), g.k = 200 + below(100); }
             g.ta = draw() & 1, g.tb = draw() & 1, g.accumulate = draw() & 1, g.activation = draw() & 1;

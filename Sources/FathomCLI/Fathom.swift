@@ -21,6 +21,7 @@ import ArgumentParser
             PredictCommand.self,
             DataCommand.self,
             LearningRateCommand.self,
+            BenchCommand.self,
         ]
     )
 

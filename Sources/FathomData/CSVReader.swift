@@ -426,7 +426,10 @@ private struct CSVTable {
             }
         }
         guard width > 0 else { throw FormatError(file: file, rule: "no column is left for the inputs") }
-        guard width <= limits.columns, limits.elementCount([rowCount, width]) != nil else {
+        // Categories turn a few bytes into a row of features: 40,000 identifiers would become 6 GB.
+        let count = limits.elementCount([rowCount, width])
+        let isInProportion = count.map { $0 <= limits.unpackedBytes(from: bytes.byteCount) / 4 } ?? false
+        guard width <= limits.columns, isInProportion else {
             throw FormatError(
                 file: file, rule: "\(rowCount) rows of \(width) features are more than the limits allow",
                 hint: "ignore columns of free text or identifiers, or read them as codes")

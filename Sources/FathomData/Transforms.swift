@@ -34,14 +34,13 @@ public struct ColumnScaling: Hashable, Sendable, Codable {
                 squares[column] += difference * difference
             }
         }
-        let constant = DataChecks.constantColumns(data)
         var scale = squares.map { Float(($0 / Double(rows)).squareRoot()) }
         // A deviation below the smallest Float, or one that overflows, is no scale either.
-        let degenerate = Set(constant).union(scale.indices.filter { scale[$0] == 0 || !scale[$0].isFinite })
+        let degenerate = Set(DataChecks.constantColumns(data))
+            .union(scale.indices.filter { scale[$0] == 0 || !scale[$0].isFinite })
         for column in degenerate { scale[column] = 1 }
-        var shift = mean.map { Float($0) }
-        // Exactly the constant, so that it becomes exactly 0 whatever the mean rounds to.
-        for column in constant { shift[column] = data.values[column] }
+        // Double sums n equal Floats exactly for any n below 2^29, so that a constant column becomes exactly 0.
+        let shift = mean.map { Float($0) }
         return ColumnScaling(shift: shift, scale: scale, constantColumns: degenerate.sorted())
     }
 

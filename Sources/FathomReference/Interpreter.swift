@@ -66,6 +66,10 @@ public struct Interpreter: Sendable {
             guard value.shape == shape else {
                 throw GraphError(op: node.op.name, message: "'\(name)' has shape \(value.shape), not \(shape)")
             }
+            // Later operations take the type's word for it.
+            if node.type.element == .int32, let odd = value.values.first(where: { Int32(exactly: $0) == nil }) {
+                throw GraphError(op: node.op.name, message: "'\(name)' is i32 but holds \(odd)")
+            }
             return value
         }
         switch node.op {
@@ -92,7 +96,7 @@ public struct Interpreter: Sendable {
             case .int32:  // toward zero, saturating; NaN gives 0
                 return build {
                     let v = x[0].values[$0]
-                    return v.isNaN ? 0 : min(max(v.rounded(.towardZero), -2_147_483_648), 2_147_483_647)
+                    return v.isNaN ? 0 : min(max(v.rounded(.towardZero), -2_147_483_648), 2_147_483_647) + 0  // no −0
                 }
             case .bool: return build { x[0].values[$0] != 0 ? 1 : 0 }
             }

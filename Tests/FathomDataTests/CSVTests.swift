@@ -158,6 +158,15 @@ import Testing
         #expect(error?.location == .line(1, column: 2_000_001))
     }
 
+    @Test func identifiersDoNotBecomeGigabytes() throws {
+        let text = "id,x\n" + (0..<40_000).map { "id\($0),1\n" }.joined()
+        let error = #expect(throws: FormatError.self) { try parse(text) }
+        #expect(error?.rule == "40000 rows of 40001 features are more than the limits allow")
+        var options = CSVOptions()
+        options.categorical = .codes
+        #expect(try parse(text, options).inputs.shape == [40_000, 2])
+    }
+
     @Test func endlessQuoteIsFoundInTime() {
         let text = "1,2\n3,\"" + String(repeating: "x,\n", count: 3_000_000)
         let elapsed = ContinuousClock().measure {

@@ -57,6 +57,20 @@ import Testing
         #expect(error?.description.contains("3 labels for 4 images") == true)
     }
 
+    @Test func cacheComesBeforeTheSystem() throws {
+        let cache = try TemporaryFolder()
+        let system = try TemporaryFolder()
+        var options = DatasetCatalog.Options()
+        options.cacheFolder = cache.path
+        options.systemFolders = [system.path]
+        for (folder, images) in [(system, 5), (cache, 3)] {
+            let own = folder.path + "/fashion-mnist"
+            try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+            try writeImages(to: own, images: images, labels: images)
+            #expect(try DatasetCatalog.load("fashion-mnist", options: options).train.rowCount == images)
+        }
+    }
+
     @Test func cifarFilesAreRead() throws {
         let folder = try TemporaryFolder()
         var options = DatasetCatalog.Options()
@@ -70,6 +84,17 @@ import Testing
         #expect(split.train.labels == [0, 1, 2, 3, 4])
         #expect(split.test.labels == [5])
         #expect(Array(split.train.inputs.row(4).prefix(2)) == [40, 40])
+    }
+
+    @Test(arguments: ["gnu", "pax"]) func cifarArchiveIsRead(kind: String) throws {
+        var options = DatasetCatalog.Options()
+        options.path = Corpus.folder + "/archive-" + kind
+        options.scaled = false
+        let split = try DatasetCatalog.load("cifar10", options: options)
+        #expect(split.train.labels == [1, 2, 3, 4, 5])
+        #expect(split.test.labels == [6])
+        #expect(split.test.inputs.shape == [1, 3, 32, 32])
+        #expect(split.test.inputs.values.allSatisfy { $0 == 60 })
     }
 }
 

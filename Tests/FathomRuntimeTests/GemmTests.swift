@@ -64,6 +64,8 @@ struct GemmTests {
                                         // Garbage, so that reading what nobody wrote shows.
                                         $0.initializeMemory(as: UInt8.self, repeating: 0xff)
                                         fk_gemm_on(instructionSet, &arguments, $0.baseAddress)
+                                        // The 64 bytes past the end are not the call's.
+                                        #expect($0[bytes...].allSatisfy { $0 == 0xff })
                                     }
                                 }
                             }
@@ -152,7 +154,8 @@ struct GemmTests {
                 let rows = cut == 0 ? 1 : Int.random(in: 1...product.m, using: &generator)
                 let columns = cut == 1 ? 16 : Int.random(in: max(1, product.n / 9)...product.n, using: &generator)
                 let pieces = product.computed(instructionSet, rows: rows, columns: columns).map(\.bitPattern)
-                #expect(pieces == whole, "m \(product.m) n \(product.n) k \(product.k), \(rows) × \(columns)")
+                let same = pieces == whole  // compared first: a failure must not print the arrays
+                #expect(same, "m \(product.m) n \(product.n) k \(product.k), \(rows) × \(columns)")
             }
         }
     }

@@ -10,6 +10,7 @@ import gzip
 import io
 import os
 import struct
+import tarfile
 import zipfile
 import zlib
 
@@ -244,9 +245,29 @@ def cifar():
     put("bad", "label.cifar", bytes([10]) + bytes(3072))
 
 
+def archive():
+    """The layout of the published cifar-10-binary.tar.gz, one image per file, as two kinds of tar write it."""
+    for kind, form in [("gnu", tarfile.GNU_FORMAT), ("pax", tarfile.PAX_FORMAT)]:
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=form) as tar:
+            folder = tarfile.TarInfo("cifar-10-batches-bin")
+            folder.type = tarfile.DIRTYPE
+            tar.addfile(folder)
+            names = ["batches.meta.txt"] + ["data_batch_%d.bin" % i for i in range(1, 6)] + ["test_batch.bin"]
+            for index, name in enumerate(names):
+                info = tarfile.TarInfo("cifar-10-batches-bin/" + name)
+                data = bytes([index]) + bytes([10 * index]) * 3072 if name.endswith("bin") else b"airplane\n"
+                info.size = len(data)
+                if kind == "pax":
+                    info.pax_headers = {"mtime": "1.5"}
+                tar.addfile(info, io.BytesIO(data))
+        put("archive-" + kind, "cifar-10-binary.tar.gz", gz(out.getvalue()))
+
+
 if __name__ == "__main__":
     good_npy()
     bad_npy()
     zips()
     idx()
     cifar()
+    archive()

@@ -1,0 +1,170 @@
+import ArgumentParser
+import Fathom
+import Foundation
+
+/// `fathom bench`: full training steps and batch-one inference, timed as `Benchmarks/timing.py` times other toolkits.
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Time training steps and inference of the benchmark's networks.",
+        discussion: """
+            Prints one line a workload. With --dump, parameters and data come from the folder that
+            `Benchmarks/workloads.py --dump` wrote, so that losses can be compared with other toolkits; without it they are random.
+
+            Examples:
+              fathom bench
+              fathom bench --workloads T2,T4 --threads 1 --profile
+              fathom bench --workloads T1 --dump Benchmarks/dump --json
+
+            Exit status 3: none of the workloads is known.
+            """)
+
+    @Option(help: "Workloads by key, separated by commas; all by default.") var workloads: String?
+    @Option(help: "Threads; by default all processors.") var threads: Int?
+    @Option(help: "Timed seconds per workload.") var seconds = 3.0
+    @Option(help: "Folder with parameters and data.") var dump: String?
+    @Flag(help: "Print JSON lines.") var json = false
+    @Flag(help: "Print the time of every kind of instruction.") var profile = false
+    @Flag(help: "List the plan's instructions and do not run.") var plan = false
+
+    func run() throws {
+        let keys = workloads?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        let chosen = Workload.all.filter { keys?.contains($0.key) ?? true }
+        if chosen.isEmpty { throw ExitCode(3) }
+        guard seconds > 0, seconds < 3600 else { throw ValidationError("--seconds must be positive") }
+        let team = Team(threads: threads)
+        for workload in chosen { try bench(workload, team) }
+    }
+
+    private func bench(_ workload: Workload, _ team: Team) throws {
+        let clock = ContinuousClock()
+        let begin = clock.now
+        let data = DataShape(input: [workload.input], target: .label)
+        let step: () throws -> Void
+        let value: () -> Float
+        let executable: Executable
+        if let optimizer = workload.optimizer {
+            let train = try TrainStep(
+                workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(optimizer), data: data, batch: workload.batch,
+                team: team)
+            try fill(workload, train.storage)
+            try feed(workload) { body in _ = train.withInputs(batch: workload.batch, body) }
+            executable = train.executable
+            let rate = optimizer.learningRate
+            step = { try train.run(batch: workload.batch, learningRate: rate) }
+            value = { executable.scalar("loss") }
+        } else {
+            let source = try TrainStep(
+                workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(SGD()), data: data, batch: workload.batch,
+                team: team)
+            try fill(workload, source.storage)
+            let forward = try InferenceStep(
+                workload.model, loss: nil, data: data, batch: workload.batch, storage: source.storage, team: team)
+            try feed(workload) { body in _ = forward.withInputs(batch: workload.batch, body) }
+            executable = forward.executable
+            step = { try executable.run(batch: workload.batch) }
+            value = { executable.scalar("prediction") }
+        }
+        if plan { return print(executable.listing) }
+        try step()
+        let first = clock.now - begin
+        let value0 = value()
+        for _ in 0..<10 { try step() }
+        let value10 = value()
+        // Blocks of about 0.2 s; the median block counts.
+        var count = 1
+        while true {
+            let start = clock.now
+            for _ in 0..<count { try step() }
+            let took = (clock.now - start) / .seconds(1)
+            if took > 0.1 {
+                count = max(1, Int(Double(count) * 0.2 / took))
+                break
+            }
+            count *= 2
+        }
+        if profile { return try printProfile(workload, executable, count) }
+        var blocks: [Double] = []
+        let start = clock.now
+        while (clock.now - start) / .seconds(1) < seconds || blocks.count < 3 {
+            let t = clock.now
+            for _ in 0..<count { try step() }
+            blocks.append((clock.now - t) / .microseconds(1) / Double(count))
+        }
+        blocks.sort()
+        func quantile(_ q: Double) -> Double { blocks[min(blocks.count - 1, Int(q * Double(blocks.count)))] }
+        let flops = (0..<executable.instructionCount).reduce(0) { $0 + executable.instruction($1, batch: workload.batch).flops }
+        if json {
+            let line: [String: Any] = [
+                "workload": workload.key, "us_per_step": quantile(0.5), "us_min": blocks[0], "us_q1": quantile(0.25),
+                "us_q3": quantile(0.75), "blocks": blocks.count, "first_step_s": first / .seconds(1), "value0": Double(value0),
+                "value10": Double(value10), "peer": "fathom", "flush_denormals": false, "threads_used": executable.threadsUsed,
+                "plan_bytes": executable.peakBytes,
+            ]
+            let text = try JSONSerialization.data(withJSONObject: line, options: [.sortedKeys])
+            print(String(decoding: text, as: UTF8.self))
+        } else {
+            print(
+                String(
+                    format: "%@  %9.2f µs/step (best block %.2f)  %6.1f GFLOP/s  first step %.1f ms  %d thread(s)  %@", workload.key,
+                    quantile(0.5), blocks[0], Double(flops) / quantile(0.5) / 1e3, first / .milliseconds(1), executable.threadsUsed,
+                    workload.title))
+        }
+    }
+
+    private func printProfile(_ workload: Workload, _ executable: Executable, _ count: Int) throws {
+        var times = [UInt64](repeating: 0, count: executable.instructionCount)
+        let runs = max(10, count / 4)
+        for _ in 0..<runs { try executable.run(batch: workload.batch, profile: &times) }
+        var kinds: [String: (time: Double, count: Int, flops: Int)] = [:]
+        for (i, time) in times.enumerated() {
+            let x = executable.instruction(i, batch: workload.batch)
+            let key = "\(x.phase) \(x.name)"
+            let known = kinds[key] ?? (0, 0, 0)
+            kinds[key] = (known.time + Double(time) / Double(runs), known.count + 1, known.flops + x.flops)
+        }
+        print("\(workload.key)  \(executable.instructionCount) instructions, \(executable.peakBytes / 1024) KiB")
+        for (key, value) in kinds.sorted(by: { $0.value.time > $1.value.time }) {
+            let rate = value.flops > 0 ? String(format: "%6.1f GFLOP/s", Double(value.flops) / value.time) : ""
+            print(String(format: "%10.2f µs  ×%-4d ", value.time / 1e3, value.count) + "\(key)  \(rate)")
+        }
+    }
+
+    // MARK: Data
+
+    private func floats(_ workload: Workload, _ name: String) throws -> [Float] {
+        let url = URL(fileURLWithPath: dump ?? "").appendingPathComponent(workload.key).appendingPathComponent(name)
+        let data = try Data(contentsOf: url)
+        return data.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+    }
+
+    private func fill(_ workload: Workload, _ storage: StateStorage) throws {
+        guard dump != nil else { return }
+        for (name, path) in workload.paths {
+            guard storage.set(path, try floats(workload, name)) else {
+                throw ValidationError("\(workload.key)/\(name) does not fit '\(path)'")
+            }
+        }
+    }
+
+    private func feed(
+        _ workload: Workload,
+        _ fill: ((UnsafeMutableBufferPointer<Float>, UnsafeMutableRawBufferPointer) -> Void) -> Void
+    ) throws {
+        var x: [Float]
+        var y: [Int32]
+        if dump != nil {
+            x = try floats(workload, "x")
+            y = try floats(workload, "y").map { Int32(bitPattern: $0.bitPattern) }
+        } else {
+            var random = RandomSource(seed: 11, name: "bench")
+            x = (0..<workload.batch * workload.input).map { _ in Float(random.uniform() * 3.46 - 1.73) }
+            y = (0..<workload.batch).map { _ in Int32(random.uniform() * 10) }
+        }
+        fill { inputs, targets in
+            for i in 0..<min(inputs.count, x.count) { inputs[i] = x[i] }
+            y.withUnsafeBytes { labels in
+                if targets.count >= labels.count { targets.copyMemory(from: labels) }
+            }
+        }
+    }
+}
