@@ -9,6 +9,7 @@ struct TrainingSession {
         let progress = ProgressDisplay(
             metric: training.trainer.metrics.first?.name, isQuiet: output.quiet || output.json)
         let path = training.folder.path
+        warnOfData()
         let outcome: TrainingEvent.Outcome
         do {
             outcome = try training.run { event in
@@ -25,6 +26,17 @@ struct TrainingSession {
             return
         }
         try report(outcome, path)
+    }
+
+    /// Says what will keep the data from being learnt; columns that never change are common in pictures and no matter.
+    private func warnOfData() {
+        let train = training.trainer.data.train
+        // A pass over every value: not worth the wait where there are very many.
+        guard !output.quiet, train.inputs.values.count < 10_000_000 else { return }
+        for finding in DataChecks.findings(in: train) {
+            if case .constantFeatures = finding { continue }
+            Terminal.warning("\(finding)")
+        }
     }
 
     /// Judges the model that is kept by the part it has never seen.

@@ -249,28 +249,35 @@ public final class Trainer {
     ///
     /// With weight averaging it is the average that is measured.
     public func evaluate(_ dataset: Dataset) throws(GraphError) -> [MetricValue] {
-        if step.optimizer.averageDecay != nil {
-            let own = averages ?? StateStorage(step.storage.entries.map { ($0.path, $0.count) })
-            averages = own
+        let ready = try readyEvaluator()
+        if let averages {
             for entry in step.storage.entries {
                 let slot = OptimizerSettings.path(slot: OptimizerSettings.averageSlot, of: entry.path)
-                if let values = step.storage[slot] ?? step.storage[entry.path] { own.set(entry.path, values) }
+                if let values = step.storage[slot] ?? step.storage[entry.path] { averages.set(entry.path, values) }
             }
         }
-        if let evaluator { return try evaluator.measure(dataset, metrics) }
-        let batch = max(1, min(256, max(data.test.rowCount, heldOut.data.rowCount)))
+        ready.targetScaling = targetScaling
+        return try ready.measure(dataset, metrics)
+    }
+
+    /// The evaluation pass, made once.
+    private func readyEvaluator() throws(GraphError) -> Evaluator {
+        if let evaluator { return evaluator }
+        if step.optimizer.averageDecay != nil {
+            averages = StateStorage(step.storage.entries.map { ($0.path, $0.count) })
+        }
         let made = try Evaluator(
-            model, loss: loss, data: step.data, storage: averages ?? step.storage, team: team, batch: batch)
-        made.targetScaling = targetScaling
+            model, loss: loss, data: step.data, storage: averages ?? step.storage, team: team,
+            batch: max(1, min(256, max(data.test.rowCount, heldOut.data.rowCount))))
         evaluator = made
-        return try made.measure(dataset, metrics)
+        return made
     }
 
     /// Refuses a last layer that does not fit the classes, before anything is trained.
     private func check(outputs loss: Loss) throws(GraphError) {
         guard let classes = data.train.classCount, loss.expects == .none, loss.accepts.contains(.labels) else { return }
-        let inference = try step.evaluation(batch: 1)
-        guard let width = inference.outputShape.last, width < classes, !(width == 1 && classes == 2) else { return }
+        guard let width = try readyEvaluator().step.outputShape.last, width < classes, !(width == 1 && classes == 2)
+        else { return }
         throw GraphError(
             op: loss.name, message: "the model's last layer has \(width) outputs, but the data have \(classes) classes",
             hint: "end the model with dense \(classes)")
