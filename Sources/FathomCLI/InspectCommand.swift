@@ -1,0 +1,46 @@
+import ArgumentParser
+import Fathom
+import Foundation
+
+/// `fathom inspect`: what a model is and what theory says of it, before any training.
+struct InspectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect", abstract: "Show a model's layers, sizes, work, memory and theoretical gradients.",
+        discussion: """
+            One line a layer: FLOPs are forward and for one example, bytes those of its output, size the root mean square
+            of the output, χ the factor by which the layer changes a gradient's mean square, gradient the size of the
+            gradient at the layer's input when it is 1 at the output. Inputs count as standardised.
+
+            Examples:
+              fathom inspect --model 'dense 128 relu, dense 10' --input 64
+              fathom inspect --model 'dense 64 sigmoid, dense 64 sigmoid, dense 10' --input 64 --batch 32 --json
+
+            Exit status 1: the model has a mistake, which is named.
+            """)
+
+    @Option(help: "The model in one line.") var model: String
+    @Option(help: "The extents of one input: 64, or 1x28x28.") var input: String
+    @Option(help: "Examples of a training step, for its memory.") var batch = 32
+    @Option(help: "The optimiser: sgd, adam, …") var optimizer = "sgd"
+    @Option(help: "Seed of the first values.") var seed: UInt64 = 0
+    @Flag(help: "Print JSON.") var json = false
+
+    func run() throws {
+        let extents = input.split(whereSeparator: { "x×,".contains($0) }).map { Int($0) }
+        guard !extents.isEmpty, extents.allSatisfy({ ($0 ?? 0) > 0 && ($0 ?? 0) < 1 << 32 }) else {
+            throw ValidationError("--input must be positive extents such as 64 or 1x28x28, not '\(input)'")
+        }
+        guard batch > 0, batch <= 1 << 20 else { throw ValidationError("--batch must be between 1 and 1048576") }
+        let layers = try ModelSpec(model).build()
+        let settings = OptimizerSettings(try OptimizerTable.named(optimizer))
+        let inspection = try Inspection(
+            layers, input: extents.compactMap { $0 }, optimizer: settings, batch: batch, seed: seed)
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(inspection), as: UTF8.self))
+        } else {
+            print(inspection)
+        }
+    }
+}
