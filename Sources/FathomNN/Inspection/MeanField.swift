@@ -9,6 +9,10 @@ import FathomReference
 /// values (Schoenholz et al. 2017). Different products, random numbers and parameters count as independent; weights have
 /// their real first values. In a chain of equal layers this is q and χ of ``SignalPropagation``.
 ///
+/// Variances are told apart by what examples share: of two examples every variable has a correlation, since what a weight
+/// makes of a mean is the same for all examples, and batch normalisation takes just that away (with ReLU, gradients then grow
+/// by π/(π − 1) a layer; Yang et al. 2019).
+///
 /// The network's inputs count as independent with mean 0 and variance 1. NaN means that there is no rule for a node.
 public struct MeanField {
     private let graph: Graph
@@ -36,6 +40,8 @@ public struct MeanField {
         var root: Int?
         /// Where the gradient of a variable of its own goes, with its factor.
         var parents: [(entry: Int, factor: Double)] = []
+        /// Of a variable of its own: the correlation between its values in two examples.
+        var correlation = 0.0
         var isConstant: Bool { root == nil }
     }
 
@@ -105,7 +111,10 @@ public struct MeanField {
         } else if let root = made.root, slot.range == nil, leaving.contains(slot.node) {
             // What one layer hands to another is a variable of its own, whose gradient can be read.
             let factor = expected(made.slopes.map { $0 * $0 })
+            let shared = self.shared(made)
+            let variance = expected(made.values.map { $0 * $0 }) - expected(made.values) * expected(made.values)
             made = Entry(node: slot.node, values: made.values, root: position, parents: [(root, factor)])
+            made.correlation = variance > 0 ? min(shared / variance, 1) : 0
             made.slopes = [Double](repeating: 1, count: rule.points.count)
         }
         entries.append(made)
@@ -115,12 +124,38 @@ public struct MeanField {
 
     private static let own = -1
 
-    private func normal(_ slot: Slot, mean: Double, variance: Double, _ parents: [(entry: Int, factor: Double)])
-        -> Entry
-    {
+    private func normal(
+        _ slot: Slot, mean: Double, variance: Double, shared: Double = 0, _ parents: [(entry: Int, factor: Double)]
+    ) -> Entry {
         let deviation = max(variance, 0).squareRoot()
-        return Entry(
+        var made = Entry(
             node: slot.node, values: rule.points.map { mean + deviation * $0 }, root: Self.own, parents: parents)
+        made.correlation = variance > 0 ? max(min(shared / variance, 1), 0) : 0
+        return made
+    }
+
+    /// The part of a variable's variance that two examples share: by Mehler's formula Σ ρᵏ cₖ² over the coefficients of the
+    /// function in normalised Hermite polynomials, k ≥ 1.
+    private func shared(_ entry: Entry) -> Double {
+        guard let root = entry.root else { return 0 }
+        let correlation =
+            root == Self.own || !entries.indices.contains(root) ? entry.correlation : entries[root].correlation
+        if correlation == 0 { return 0 }
+        let mean = expected(entry.values)
+        let variance = expected(entry.values.map { ($0 - mean) * ($0 - mean) })
+        if correlation == 1 || !variance.isFinite { return variance }
+        var (before, now) = ([Double](repeating: 1, count: rule.points.count), rule.points)
+        var (sum, power) = (0.0, 1.0)
+        for k in 1...40 {
+            power *= correlation
+            var coefficient = 0.0
+            for i in now.indices { coefficient += rule.weights[i] * entry.values[i] * now[i] }
+            sum += power * coefficient * coefficient
+            if power * variance < 1e-9 * variance { break }
+            let (a, b) = (1 / Double(k + 1).squareRoot(), (Double(k) / Double(k + 1)).squareRoot())
+            for i in now.indices { (before[i], now[i]) = (now[i], a * rule.points[i] * now[i] - b * before[i]) }
+        }
+        return min(sum, variance)
     }
 
     private func constant(_ slot: Slot, _ value: Double) -> Entry { Entry(node: slot.node, values: [value]) }
@@ -128,7 +163,10 @@ public struct MeanField {
     /// A variable distributed as another but independent of it, such as a part of it.
     private func copy(_ slot: Slot, of source: Int, factor: Double) -> Entry {
         if entries[source].isConstant { return Entry(node: slot.node, values: entries[source].values) }
-        return Entry(node: slot.node, values: entries[source].values, root: Self.own, parents: [(source, factor)])
+        var made = Entry(node: slot.node, values: entries[source].values, root: Self.own, parents: [(source, factor)])
+        let variance = moments(source).variance
+        made.correlation = variance > 0 ? min(shared(entries[source]) / variance, 1) : 0
+        return made
     }
 
     private func unknown(_ slot: Slot, _ operands: [Int]) -> Entry {
@@ -219,13 +257,19 @@ public struct MeanField {
                 parents.append((source, 1))
             }
             return normal(slot, mean: mean, variance: square - mean * mean, parents)
-        case .sum:
+        case .sum(let axes):
             let source = whole(0, &self)
             let n = count(node.inputs[0]) / max(count(slot.node), 1)
             let m = moments(source)
             // A sum of many with a mean hardly varies (the law of large numbers).
             if m.variance < 0.5 * n * m.mean * m.mean { return constant(slot, n * m.mean) }
-            return normal(slot, mean: n * m.mean, variance: n * m.variance, [(source, share)])
+            let common = shared(entries[source])
+            // What the examples share adds up over the batch; over features it stays shared.
+            let isOverBatch = axes.contains { graph.shape(of: node.inputs[0])[$0].fixedValue == nil }
+            let variance = isOverBatch ? n * (m.variance - common) + n * n * common : n * m.variance
+            return normal(
+                slot, mean: n * m.mean, variance: variance, shared: isOverBatch ? variance : n * common,
+                [(source, share)])
         case .max, .min:
             let source = whole(0, &self)
             return extreme(
@@ -241,8 +285,12 @@ public struct MeanField {
             let (a, b) = (moments(x), moments(w))
             let mean = inner * a.mean * b.mean
             let variance = inner * (a.square * b.square - a.mean * a.mean * b.mean * b.mean)
+            // Two examples share what the weights make of the mean and of what the inputs share.
+            let (sharedX, sharedW) = (shared(entries[x]) + a.mean * a.mean, shared(entries[w]) + b.mean * b.mean)
+            let common = inner * (sharedX * sharedW - a.mean * a.mean * b.mean * b.mean)
             return normal(
-                slot, mean: mean, variance: variance, [(x, Double(last) * share * b.square), (w, rows * a.square)])
+                slot, mean: mean, variance: variance, shared: common,
+                [(x, Double(last) * share * b.square), (w, rows * a.square)])
         case .argMax, .argSort: return constant(slot, 0)
         case .iota, .scatterAdd, .scatterAddAlong, .cumulativeSum, .call:
             var operands: [Int] = []
@@ -260,7 +308,8 @@ public struct MeanField {
         }
         let mean = sum / max(n, 1)
         let variance = squares / max(n, 1) - mean * mean
-        return variance <= 1e-14 * mean * mean ? constant(slot, mean) : normal(slot, mean: mean, variance: variance, [])
+        return variance <= 1e-14 * mean * mean
+            ? constant(slot, mean) : normal(slot, mean: mean, variance: variance, shared: variance, [])
     }
 
     /// The largest (or smallest) of n independent ones, by their distribution function.
@@ -319,16 +368,30 @@ public struct MeanField {
     /// Operands that vary independently of each other.
     private func mixed(_ slot: Slot, _ op: Op, _ operands: [Int]) -> Entry {
         let m = operands.map(moments)
-        func result(_ mean: Double, square: Double, _ factors: [Double]) -> Entry {
-            normal(slot, mean: mean, variance: square - mean * mean, Array(zip(operands, factors)).map { ($0.0, $0.1) })
+        let common = operands.map { shared(entries[$0]) }
+        func result(_ mean: Double, square: Double, shared: Double = 0, _ factors: [Double]) -> Entry {
+            normal(
+                slot, mean: mean, variance: square - mean * mean, shared: shared,
+                zip(operands, factors).map { (entry: $0.0, factor: $0.1) })
         }
         switch op {
+        case .binary(.sub) where isMean(operands[1], of: operands[0]):
+            // x − mean(x): what is taken away varies with x.
+            return result(
+                m[0].mean - m[1].mean,
+                square: m[0].variance - m[1].variance + (m[0].mean - m[1].mean) * (m[0].mean - m[1].mean),
+                shared: max(common[0] - m[1].variance, 0), [1, 0])
         case .binary(.add), .binary(.sub):
+            if op == .binary(.add), let between = interpolation(slot, operands) { return between }
             let sign = op == .binary(.add) ? 1.0 : -1.0
             let mean = m[0].mean + sign * m[1].mean
-            return result(mean, square: m[0].variance + m[1].variance + mean * mean, [1, 1])
+            return result(
+                mean, square: m[0].variance + m[1].variance + mean * mean, shared: common[0] + common[1], [1, 1])
         case .binary(.mul):
-            return result(m[0].mean * m[1].mean, square: m[0].square * m[1].square, [m[1].square, m[0].square])
+            let mean = m[0].mean * m[1].mean
+            let both = (common[0] + m[0].mean * m[0].mean) * (common[1] + m[1].mean * m[1].mean)
+            return result(
+                mean, square: m[0].square * m[1].square, shared: both - mean * mean, [m[1].square, m[0].square])
         case .binary(.div):
             let inverse = entries[operands[1]].values.map { 1 / $0 }
             let (mean, square) = (expected(inverse), expected(inverse.map { $0 * $0 }))
@@ -340,6 +403,41 @@ public struct MeanField {
                 p * m[1].mean + (1 - p) * m[2].mean, square: p * m[1].square + (1 - p) * m[2].square, [0, p, 1 - p])
         default: return unknown(slot, operands)
         }
+    }
+
+    /// Whether a variable is a mean of another, stretched again.
+    private func isMean(_ mean: Int, of whole: Int) -> Bool {
+        var id = entries[mean].node
+        while let next = graph[id].inputs.first {
+            switch graph[id].op {
+            case .broadcast, .reshape, .binary(.div), .binary(.mul): id = next
+            case .sum: return next == entries[whole].node
+            default: return false
+            }
+        }
+        return false
+    }
+
+    /// c + t·(h − c), the gate of a highway: h with the share t, c with the rest.
+    private func interpolation(_ slot: Slot, _ operands: [Int]) -> Entry? {
+        for (c, product) in [(operands[0], operands[1]), (operands[1], operands[0])] {
+            let node = graph[entries[product].node]
+            guard node.op == .binary(.mul) else { continue }
+            for (gate, change) in [(node.inputs[0], node.inputs[1]), (node.inputs[1], node.inputs[0])] {
+                guard graph[change].op == .binary(.sub), graph[change].inputs[1] == entries[c].node else { continue }
+                let (t, h) = (known(gate), known(graph[change].inputs[0]))
+                guard !entries[t].isConstant, entries[t].root != entries[h].root else { continue }
+                let (mt, mh, mc) = (moments(t), moments(h), moments(c))
+                let rest = 1 - 2 * mt.mean + mt.square
+                let mean = mt.mean * mh.mean + (1 - mt.mean) * mc.mean
+                let square = mt.square * mh.square + rest * mc.square + 2 * (mt.mean - mt.square) * mh.mean * mc.mean
+                let common = mt.mean * mt.mean * shared(entries[h]) + (1 - mt.mean) * (1 - mt.mean) * shared(entries[c])
+                return normal(
+                    slot, mean: mean, variance: square - mean * mean, shared: common,
+                    [(c, rest), (h, mt.square), (t, mh.square + mc.square - 2 * mh.mean * mc.mean)])
+            }
+        }
+        return nil
     }
 
     private static func derivative(_ f: Op.Unary, _ x: Double, _ y: Double) -> Double {
