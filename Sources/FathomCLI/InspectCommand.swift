@@ -14,16 +14,18 @@ struct InspectCommand: ParsableCommand {
             Examples:
               fathom inspect --model 'dense 128 relu, dense 10' --input 64
               fathom inspect --model 'dense 64 sigmoid, dense 64 sigmoid, dense 10' --input 64 --batch 32 --json
+              fathom inspect --model 'dense 64 tanh, dense 10' --model 'dense 64 relu, dense 10' --input 64 --plot both.svg
 
             Exit status 1: the model has a mistake, which is named.
             """)
 
-    @Option(help: "The model in one line.") var model: String
+    @Option(help: "The model in one line; may be repeated to compare.") var model: [String]
     @Option(help: "The extents of one input: 64, or 1x28x28.") var input: String
     @Option(help: "Examples of a training step, for its memory.") var batch = 32
     @Option(help: "The optimiser: sgd, adam, …") var optimizer = "sgd"
     @Option(help: "Seed of the first values.") var seed: UInt64 = 0
-    @Flag(help: "Print JSON.") var json = false
+    @Option(help: "Write the gradients layer by layer as an SVG.") var plot: String?
+    @Flag(help: "Print JSON, one list with an entry for each model.") var json = false
 
     func run() throws {
         let extents = input.split(whereSeparator: { "x×,".contains($0) }).map { Int($0) }
@@ -31,16 +33,44 @@ struct InspectCommand: ParsableCommand {
             throw ValidationError("--input must be positive extents such as 64 or 1x28x28, not '\(input)'")
         }
         guard batch > 0, batch <= 1 << 20 else { throw ValidationError("--batch must be between 1 and 1048576") }
-        let layers = try ModelSpec(model).build()
         let settings = OptimizerSettings(try OptimizerTable.named(optimizer))
-        let inspection = try Inspection(
-            layers, input: extents.compactMap { $0 }, optimizer: settings, batch: batch, seed: seed)
+        let inspections = try model.map {
+            try Inspection(
+                ModelSpec($0).build(), input: extents.compactMap { $0 }, optimizer: settings, batch: batch, seed: seed)
+        }
+        if let plot { try Data(Self.figure(inspections).svg.utf8).write(to: URL(filePath: plot)) }
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(inspection), as: UTF8.self))
+            print(String(decoding: try encoder.encode(inspections), as: UTF8.self))
         } else {
-            print(inspection)
+            print(inspections.map(\.description).joined(separator: "\n\n"))
         }
+    }
+
+    /// Gradients from the first layer to the last, one line a model.
+    private static func figure(_ inspections: [Inspection]) -> SVGPlot {
+        let series = inspections.map { inspection in
+            let known = inspection.rows.filter { $0.gradientGain != nil }
+            return SVGPlot.Series(
+                name: name(inspection),
+                points: known.enumerated().map { (Double($0 + 1), $1.gradientGain ?? .nan) })
+        }
+        return SVGPlot(
+            title: "Gradients before training", subtitle: "size at each layer's input, 1 at the output: mean-field theory",
+            xLabel: "layer", yLabel: "gradient", series: series, isLogarithmic: true)
+    }
+
+    /// What tells models apart: their activations, normalisations and initialisers.
+    private static func name(_ inspection: Inspection) -> String {
+        var words: [String] = []
+        for row in inspection.rows {
+            let kind = String((row.path.split(separator: ".").first ?? "").prefix { !$0.isNumber })
+            for word in [row.activation, kind == "dense" ? nil : kind, row.initializers.first].compactMap({ $0 })
+            where !words.contains(word) {
+                words.append(word)
+            }
+        }
+        return words.prefix(2).joined(separator: " ")
     }
 }

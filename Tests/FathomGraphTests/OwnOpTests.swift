@@ -33,6 +33,7 @@ let hypotenuse = FusedOp(
             ])
         let ids = try [y, #require(gradients[a]), #require(gradients[b])]
         let found = try run.values(of: ids, in: graph).map(\.values)
-        #expect(found == [[5, 0, 13], [3.0 / 5, 0, -5.0 / 13], [4.0 / 5, 0, 12.0 / 13]])
+        let expected: [[Double]] = [[5, 0, 13], [3.0 / 5, 0, -5.0 / 13], [4.0 / 5, 0, 12.0 / 13]]
+        #expect(found == expected)
     }
 }
