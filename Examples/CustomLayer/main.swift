@@ -7,13 +7,13 @@ let model = Sequential {
     RadialBasis(8)
     Dense(2)
 }
-let step = try TrainStep(
-    model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(Adam(learningRate: 0.03)),
-    data: DataShape(data.train), batch: 32)
-for declaration in step.declarations { print("\(declaration.path) \(declaration.shape)") }
-for epoch in 0..<30 { try step.runEpoch(epoch, over: data.train) }
+var settings = Trainer.Settings()
+settings.epochs = 30
+let trainer = try Trainer(model, data: data, settings: settings, optimizer: OptimizerSettings(Adam(learningRate: 0.03)))
+for declaration in trainer.step.declarations { print("\(declaration.path) \(declaration.shape)") }
+try trainer.run()
 
-let accuracy = try step.evaluate(.accuracy, on: data.test) ?? 0
+let accuracy = try trainer.evaluate(data.test).first { $0.name == "accuracy" }?.value ?? 0
 print("test accuracy \(accuracy)")
 if accuracy < 0.97 {
     print("expected at least 0.97")

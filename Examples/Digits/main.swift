@@ -7,13 +7,13 @@ let model = Sequential {
     ReLU()
     Dense(10)
 }
-let step = try TrainStep(
-    model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(Adam(learningRate: 0.003)),
-    data: DataShape(data.train), batch: 32)
-for epoch in 0..<30 {
-    let loss = try step.runEpoch(epoch, over: data.train)
-    if epoch % 5 == 4 { print("epoch \(epoch + 1): loss \(loss)") }
+var settings = Trainer.Settings()
+settings.epochs = 30
+let trainer = try Trainer(
+    model, data: data, settings: settings, optimizer: OptimizerSettings(Adam(learningRate: 0.003)))
+try trainer.run { event in
+    if case .epoch(let epoch) = event, epoch.epoch % 10 == 0 { print("epoch \(epoch.epoch): loss \(epoch.trainLoss)") }
 }
-let accuracy = try step.evaluate(.accuracy, on: data.test) ?? 0
+let accuracy = try trainer.evaluate(data.test).first { $0.name == "accuracy" }?.value ?? 0
 print("test accuracy \(accuracy)")
 guard accuracy >= 0.97 else { fatalError("expected at least 0.97") }

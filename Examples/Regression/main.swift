@@ -24,12 +24,14 @@ let model = Sequential {
     Tanh()
     Dense(1)
 }
-let step = try TrainStep(
-    model, loss: .huber(), optimizer: OptimizerSettings(Adam(learningRate: 0.01)), data: DataShape(data.train),
-    batch: 16)
-for epoch in 0..<100 { try step.runEpoch(epoch, over: data.train) }
+var settings = Trainer.Settings()
+settings.epochs = 100
+settings.batch = 16
+let trainer = try Trainer(
+    model, data: data, settings: settings, loss: .huber(), optimizer: OptimizerSettings(Adam(learningRate: 0.01)))
+try trainer.run()
 
-let r2 = try step.evaluate(.rSquared, on: data.test) ?? -.infinity
+let r2 = try trainer.evaluate(data.test).first { $0.name == "r2" }?.value ?? -.infinity
 print("R² on flowers not seen in training: \(r2)")
 if r2 < 0.9 {
     print("expected at least 0.9")

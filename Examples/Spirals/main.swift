@@ -16,14 +16,15 @@ let model = Sequential {
     }
     Dense(3)
 }
-let step = try TrainStep(
-    model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(Adam(learningRate: 0.01)),
-    data: DataShape(data.train), batch: 32)
-print(
-    "initialisers: \(step.initializers.filter { $0.key.hasSuffix("weight") }.sorted { $0.key < $1.key }.map(\.value))")
-for epoch in 0..<60 { try step.runEpoch(epoch, over: data.train) }
+var settings = Trainer.Settings()
+settings.epochs = 60
+let trainer = try Trainer(model, data: data, settings: settings, optimizer: OptimizerSettings(Adam(learningRate: 0.01)))
+for (path, name) in trainer.step.initializers.sorted(by: { $0.key < $1.key }) where path.hasSuffix("weight") {
+    print("\(path) is drawn by \(name)")
+}
+try trainer.run()
 
-let accuracy = try step.evaluate(.accuracy, on: data.test) ?? 0
+let accuracy = try trainer.evaluate(data.test).first { $0.name == "accuracy" }?.value ?? 0
 print("test accuracy \(accuracy)")
 if accuracy < 0.97 {
     print("expected at least 0.97")

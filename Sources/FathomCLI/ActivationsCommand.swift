@@ -16,7 +16,7 @@ struct ActivationsCommand: ParsableCommand {
               fathom activations 'leakyRelu(0.2)' --plot leaky.svg
               fathom activations --plot curves        one SVG each into the folder curves
 
-            Exit status 1: no activation of that name; the nearest one is named.
+            Exit codes: 0 done, 2 no activation of that name; the nearest one is named.
             """)
 
     @Argument(help: "One activation, with parameters if need be: gelu, 'leakyRelu(0.2)'.") var name: String?
@@ -178,7 +178,7 @@ struct ActivationsCommand: ParsableCommand {
         let elementwise = activations.filter(\.isElementwise)
         if path.hasSuffix(".svg") {
             guard elementwise.count == 1, let one = elementwise.first else {
-                throw ValidationError("a file holds one activation: name an elementwise one, or give a folder")
+                throw UsageError("a file holds one activation: name an elementwise one, or give a folder")
             }
             try Data(Self.figure(one).svg.utf8).write(to: URL(filePath: path))
         } else {

@@ -22,23 +22,32 @@ struct NormalizedMomentum: Optimizer {
 /// The worked example of `Docs/AddingAnOptimiser.md`.
 @Suite struct OwnOptimizerTests {
     @Test func learnsAndMovesByTheLearningRate() throws {
-        let data = try SyntheticSets.circles(count: 400, noise: 0.05, seed: 2)
+        let data = try SyntheticSets.circles(count: 500, noise: 0.05, seed: 2).split(fraction: 0.8, seed: 2)
         let model = Sequential {
-            Dense(16); Tanh(); Dense(2)
+            Dense(16)
+            Tanh()
+            Dense(2)
         }
-        let step = try TrainStep(
-            model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(NormalizedMomentum()),
-            data: DataShape(data), batch: 32)
-        let before = step.state.entries
-        try step.runEpoch(0, over: data.gather(rows: 0..<32))
+        var settings = Trainer.Settings()
+        (settings.epochs, settings.keepBest) = (30, false)
+        let trainer = try Trainer(
+            model, data: data, settings: settings, optimizer: OptimizerSettings(NormalizedMomentum()))
+
         // One step moves every parameter by η in the root mean square.
-        for (a, b) in zip(before, step.state.entries) where a.role == .parameter {
+        let step = trainer.step
+        let before = step.state
+        step.withInputs(batch: 4) { inputs, _ in for i in inputs.indices { inputs[i] = Float(i) / 8 - 0.4 } }
+        try step.run(batch: 4, learningRate: 0.01)
+        for (a, b) in zip(before.entries, step.state.entries) where a.role == .parameter {
             let squares = zip(a.values, b.values).map { Double(($0 - $1) * ($0 - $1)) }
             let size = (squares.reduce(0, +) / Double(squares.count)).squareRoot()
             #expect(abs(size / 0.01 - 1) < 1e-3, "\(a.path) moved by \(size)")
         }
-        for epoch in 1..<30 { try step.runEpoch(epoch, over: data) }
-        #expect(try step.evaluate(.accuracy, on: data) ?? 0 > 0.97)
+        try step.load(before)
         #expect(step.state.entries.contains { $0.path == "optimizer.momentum.dense1.weight" })
+
+        try trainer.run()
+        let accuracy = try trainer.evaluate(data.test).first { $0.name == "accuracy" }?.value ?? 0
+        #expect(accuracy > 0.97)
     }
 }
