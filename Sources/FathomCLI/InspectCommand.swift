@@ -77,7 +77,7 @@ struct InspectCommand: ParsableCommand {
     /// Gradients from the first layer to the last, one line a model.
     private static func figure(_ inspections: [Inspection]) -> SVGPlot {
         let series = inspections.map { inspection in
-            let known = inspection.rows.filter { $0.gradientGain != nil }
+            let known = inspection.rows.filter { $0.gradientGain != nil && !$0.initializers.isEmpty }
             return SVGPlot.Series(
                 name: name(inspection),
                 points: known.enumerated().map { (Double($0 + 1), $1.gradientGain ?? .nan) })
@@ -85,19 +85,15 @@ struct InspectCommand: ParsableCommand {
         return SVGPlot(
             title: "Gradients before training",
             subtitle: "size at each layer's input, 1 at the output: mean-field theory",
-            xLabel: "layer", yLabel: "gradient", series: series, isLogarithmic: true)
+            xLabel: "layer with weights", yLabel: "gradient", series: series, isLogarithmic: true)
     }
 
-    /// What tells models apart: their activations, normalisations and initialisers.
+    /// What tells models apart: their kinds of layers, or else the first activation and initialiser.
     private static func name(_ inspection: Inspection) -> String {
-        var words: [String] = []
-        for row in inspection.rows {
-            let kind = String((row.path.split(separator: ".").first ?? "").prefix { !$0.isNumber })
-            for word in [row.activation, kind == "dense" ? nil : kind, row.initializers.first].compactMap({ $0 })
-            where !words.contains(word) {
-                words.append(word)
-            }
-        }
-        return words.prefix(2).joined(separator: " ")
+        let kinds = inspection.rows.map { String(($0.path.split(separator: ".").first ?? "").prefix { !$0.isNumber }) }
+        let special = kinds.first { $0 != "dense" }
+        let activation = inspection.rows.compactMap(\.activation).first?.split(separator: ",").first.map(String.init)
+        let initializer = special == nil ? inspection.rows.first?.initializers.first : nil
+        return [special, activation, initializer].compactMap { $0 }.joined(separator: " ")
     }
 }

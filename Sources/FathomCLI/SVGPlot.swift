@@ -57,7 +57,8 @@ struct SVGPlot {
         let xRange = Self.padded(xs.min() ?? 0, xs.max() ?? 1, by: 0)
         let yRange = yRange ?? Self.padded(ys.min() ?? 0, ys.max() ?? 1, by: 0.06)
         let (left, right, top, bottom) = (
-            yLabel.isEmpty ? 56.0 : 76.0, 24.0, subtitle.isEmpty ? 56.0 : 76.0, xLabel.isEmpty ? 40.0 : 60.0
+            yLabel.isEmpty ? 56.0 : 76.0, 24.0, (subtitle.isEmpty ? 56.0 : 76.0) + (hasLegendRow ? 24 : 0),
+            xLabel.isEmpty ? 40.0 : 60.0
         )
         func px(_ x: Double) -> Double {
             left + (x - xRange.lowerBound) / (xRange.upperBound - xRange.lowerBound) * (width - left - right)
@@ -113,18 +114,21 @@ struct SVGPlot {
             out +=
                 "<path class=\"line c\(i % 8)\" clip-path=\"url(#area)\"\(s.isDashed ? " stroke-dasharray=\"7 5\"" : "") d=\"\(path)\"/>\n"
         }
-        // The legend from the right end, so that it stands beside the title.
-        var x = width - right
-        for (i, s) in shown.enumerated().reversed() where !s.name.isEmpty {
-            x -= 7.6 * Double(s.name.count)
-            out += "<text class=\"name\" x=\"\(n(x))\" y=\"32\">\(Self.escaped(s.name))</text>\n"
-            x -= 30
+        // The legend stands beside the title, or on a row of its own where it is long.
+        let legendTop = hasLegendRow ? (subtitle.isEmpty ? 56.0 : 78.0) : 32.0
+        var x = hasLegendRow ? left : width - right - legendWidth
+        for (i, s) in shown.enumerated() where !s.name.isEmpty {
             out +=
-                "<line class=\"line c\(i % 8)\"\(s.isDashed ? " stroke-dasharray=\"7 5\"" : "") x1=\"\(n(x))\" x2=\"\(n(x + 22))\" y1=\"28\" y2=\"28\"/>\n"
-            x -= 18
+                "<line class=\"line c\(i % 8)\"\(s.isDashed ? " stroke-dasharray=\"7 5\"" : "") x1=\"\(n(x))\" x2=\"\(n(x + 22))\" y1=\"\(n(legendTop - 4))\" y2=\"\(n(legendTop - 4))\"/>\n"
+            out += "<text class=\"name\" x=\"\(n(x + 30))\" y=\"\(n(legendTop))\">\(Self.escaped(s.name))</text>\n"
+            x += Self.legendWidth(s.name)
         }
         return out + "</svg>\n"
     }
+
+    private static func legendWidth(_ name: String) -> Double { name.isEmpty ? 0 : 48 + 7.6 * Double(name.count) }
+    private var legendWidth: Double { series.reduce(0) { $0 + Self.legendWidth($1.name) } }
+    private var hasLegendRow: Bool { legendWidth + 10.5 * Double(title.count) + 120 > width }
 
     private static func padded(_ low: Double, _ high: Double, by share: Double) -> ClosedRange<Double> {
         if low == high { return (low - 0.5)...(high + 0.5) }
