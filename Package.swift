@@ -73,7 +73,9 @@ let package = Package(
         .testTarget(name: "FathomGraphTests", dependencies: ["FathomGraph", "FathomReference", "FathomTestSupport"]),
         .testTarget(
             name: "FathomRuntimeTests",
-            dependencies: ["FathomGraph", "FathomReference", "FathomRuntime", "FathomNN", "CFathomKernels", "FathomTestSupport"]),
+            dependencies: [
+                "FathomGraph", "FathomReference", "FathomRuntime", "FathomNN", "CFathomKernels", "FathomTestSupport",
+            ]),
         .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
         .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
         .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),

@@ -46,7 +46,9 @@ import Testing
         Case("highway") { for _ in 0..<3 { Highway(activation: .tanh, gateBias: -2) } },
         Case("maxout") { for _ in 0..<2 { Maxout(width, pieces: 3) } },
         Case("dropout") { for _ in 0..<2 { Dense(width); ReLU(); Dropout(0.3) } },
-        Case("swiglu", tolerance: 0.2) { for _ in 0..<2 { Dense(2 * width); Activate(Activation.entry(named: "swiglu")!.make()) } },
+        Case("swiglu", tolerance: 0.2) {
+            for _ in 0..<2 { Dense(2 * width); Activate(Activation.entry(named: "swiglu")!.make()) }
+        },
     ]
 
     @Test(arguments: cases) func agreesWithRealNetworks(_ c: Case) throws {
