@@ -10,12 +10,13 @@ static const struct {
     void (*region)(const fk_region *, int64_t, int64_t, int64_t, int64_t, float *);
     void (*reduce)(const fk_indexed *, int64_t, int64_t);
     void (*xent)(const fk_xent *, bool, int64_t, int64_t);
+    void (*native)(const fk_native *, int64_t, int64_t);
     int64_t lanes;
 } kernels[] = {
-    {fk_region_run_base, fk_reduce_run_base, fk_xent_run_base, 4},
+    {fk_region_run_base, fk_reduce_run_base, fk_xent_run_base, fk_native_run_base, 4},
 #if defined(__x86_64__)
-    {fk_region_run_avx2, fk_reduce_run_avx2, fk_xent_run_avx2, 8},
-    {fk_region_run_avx512, fk_reduce_run_avx512, fk_xent_run_avx512, 16},
+    {fk_region_run_avx2, fk_reduce_run_avx2, fk_xent_run_avx2, fk_native_run_avx2, 8},
+    {fk_region_run_avx512, fk_reduce_run_avx512, fk_xent_run_avx512, fk_native_run_avx512, 16},
 #endif
 };
 
@@ -233,6 +234,7 @@ void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch) {
     case FK_I_ARGSORT: argsort(&x->u.indexed, lo, hi, scratch); break;
     case FK_I_XENT: kernels[isa].xent(&x->u.xent, false, lo, hi); break;
     case FK_I_XENT_GRAD: kernels[isa].xent(&x->u.xent, true, lo, hi); break;
+    case FK_I_NATIVE: kernels[isa].native(&x->u.native, lo, hi); break;
     default: break;
     }
 }

@@ -3,6 +3,16 @@ extension Graph {
     ///
     /// Long reductions then run over rows, on all threads, instead of over one column.
     public func splittingReductions() throws(GraphError) -> Graph {
+        let isConcerned = nodes.contains { node in
+            switch node.op {
+            case .sum(let axes), .max(let axes), .min(let axes): axes.count > 1
+            default: false
+            }
+        }
+        return isConcerned ? try splittingEveryReduction() : self
+    }
+
+    private func splittingEveryReduction() throws(GraphError) -> Graph {
         try rebuilt { (graph: inout Graph, node: Node, inputs: [NodeID]) throws(GraphError) -> NodeID in
             let rebuild: ([Int]) -> Op
             let axes: [Int]

@@ -60,9 +60,10 @@ public struct Graph: Sendable {
 
     public init() {}
 
-    public subscript(id: NodeID) -> Node { nodes[id.index] }
+    /// The node; read in place, without a copy.
+    @inlinable public subscript(id: NodeID) -> Node { _read { yield nodes[id.index] } }
 
-    public func shape(of id: NodeID) -> Shape { nodes[id.index].type.shape }
+    @inlinable public func shape(of id: NodeID) -> Shape { nodes[id.index].type.shape }
 
     /// The layer path of a node.
     public func layer(of id: NodeID) -> String { scopes[Int(nodes[id.index].scope)] }

@@ -51,7 +51,7 @@ public final class Executable {
     ) throws(GraphError) {
         guard maxBatch > 0 else { throw GraphError(op: "plan", message: "batch size \(maxBatch) is not positive") }
         if options.verifying { try graph.verify() }
-        let primitive = try graph.inliningCalls(keeping: Self.kernels).splittingReductions().removingDeadNodes()
+        let primitive = try graph.inliningCalls(keeping: Self.kernels).splittingReductions().joiningPads()
         if options.verifying { try primitive.verify() }
         var lowering = try Lowering(primitive, maxBatch: maxBatch, fusing: options.fusing)
         (self.graph, self.state, self.maxBatch, self.team) = (primitive, state, maxBatch, team)
@@ -309,6 +309,12 @@ public final class Executable {
 
     private func fill(_ x: inout fk_instr, _ region: Region, _ made: Prepared) {
         let batch = made.batch
+        if region.isFlat, let native = NativeProgram(region) {
+            x.kind = UInt8(FK_I_NATIVE.rawValue)
+            if x.cut == UInt8(FK_CUT_NONE.rawValue) { x.extent = Int64(region.columns.resolved(batch)) }
+            x.u.native = native.instruction { pointer($0) }
+            return
+        }
         let (rows, columns) = (region.rows.resolved(batch), region.columns.resolved(batch))
         x.kind = UInt8(FK_I_REGION.rawValue)
         let (ops, registers) = made.program(ops: region.ops.count, registers: region.registers.count)
@@ -337,8 +343,8 @@ public final class Executable {
             c.memory = r.kind == .scratch ? 0 : r.kind == .read ? 1 : 2
             c.deferred = r.isDeferred ? 1 : 0
             c.slot = Int16(r.slot)
-            c.base = r.buffer.map { pointer($0) }
-            c.ld = Int64(columns)
+            c.base = r.buffer.map { pointer($0) + r.offset }
+            c.ld = Int64(r.width ?? columns)
             registers[i] = c
         }
         var tileRows = 1
@@ -347,12 +353,14 @@ public final class Executable {
         let width = (max(columns, 1) + lanes - 1) / lanes * lanes
         switch region.reduction {
         case .none:
-            tileColumns = min(columns, 2048)
-            tileRows = max(1, 2048 / min(width, 2048))
-        case .columns: tileRows = max(1, 2048 / width)
+            tileColumns = min(columns, 1024)
+            tileRows = max(1, 1024 / min(width, 1024))
+        case .columns: tileRows = max(1, 1024 / width)
         case .rows:
             tileRows = max(rows, 1)
-            tileColumns = max(lanes, 4096 / max(rows, 1) / lanes * lanes)
+            // A power of two, so that numbers per column repeat along the tile.
+            tileColumns = lanes
+            while tileColumns * 2 * max(rows, 1) <= 2048 { tileColumns *= 2 }
         }
         x.u.region = fk_region(
             rows: Int64(rows), cols: Int64(columns), tile_rows: Int64(tileRows), tile_cols: Int64(max(tileColumns, 1)),
@@ -370,7 +378,7 @@ public final class Executable {
         let bytes = instructions.reduce(0) { sum, x in
             if case .region(let r) = x.work { sum + (r.rows * r.columns).resolved(batch) * (r.ops.count + 1) } else { sum }
         }
-        return flops + 8 * bytes < 100_000 ? 1 : available
+        return flops + 8 * bytes < 1_000_000 ? 1 : available
     }
 }
 

@@ -34,6 +34,7 @@ enum Extent: Int32 {
 /// Nodes that run as one instruction: one opaque operation, or a region of elementwise work and reductions along one
 /// axis of a domain rows × columns, done tile by tile while the tile is in cache.
 struct Group {
+    /// The axis whose elements a thread must have together: reduced by the group, or the one along which it stores numbers.
     enum Reduction { case none, columns, rows }
     var nodes: [NodeID] = []
     var isRegion: Bool
@@ -85,6 +86,9 @@ struct Grouping {
     /// Matrix products absorbed with the bias that is added to them: the addition → (product, bias).
     private(set) var biased: [NodeID: (product: NodeID, bias: NodeID)] = [:]
 
+    /// Values written straight into some columns of a concatenation: the value → (concatenation, first column, its width).
+    private(set) var columnTargets: [NodeID: (concat: NodeID, start: Int, width: Int)] = [:]
+
     private var ancestors: [[UInt64]] = []
     private var real: Set<NodeID> = []
     private let live: [Bool]
@@ -93,13 +97,23 @@ struct Grouping {
     private(set) var hostScalars: Set<NodeID> = []
     private let maxBatch: Int
     private let fusing: Bool
+    /// Whether threads share out columns: where the forward pass needs statistics over the batch, a thread that has whole
+    /// columns has all it needs.
+    let prefersColumns: Bool
 
     init(_ graph: Graph, maxBatch: Int, fusing: Bool) {
         self.graph = graph
         self.maxBatch = maxBatch
         self.fusing = fusing
         groupOf = Array(repeating: nil, count: graph.nodes.count)
-        live = graph.liveNodes
+        let live = graph.liveNodes
+        self.live = live
+        prefersColumns = graph.nodes.enumerated().contains { i, node in
+            guard node.phase == .forward, live[i], case .sum(let axes) = node.op else { return false }
+            let pattern = AxisPattern(graph.shape(of: node.inputs[0])) { axes.contains($0) }
+            guard case .leading(let rows, let columns) = pattern else { return false }
+            return rows.power > 0 && columns.resolved(maxBatch) >= 16
+        }
         for (i, node) in graph.nodes.enumerated() where node.type.shape.rank == 0 && node.type.element == .float32 {
             switch node.op {
             case .constant, .extent: hostScalars.insert(NodeID(i))
@@ -110,6 +124,12 @@ struct Grouping {
             }
         }
         run()
+        if fusing {
+            joinColumnWork()
+            joinRegions()
+            dropInnerStores()
+            findColumnTargets()
+        }
     }
 
     // MARK: Classification
@@ -132,8 +152,17 @@ struct Grouping {
         switch graph[id].op {
         case .constant, .extent, .iota, .reshape: return true
         case .broadcast: return pattern(ofBroadcast: id) != .irregular
+        case .slice: return fusing && columns(ofSlice: id) != nil
         default: return false
         }
+    }
+
+    /// The domain and place of a slice that is some columns of an array: regions read those in place.
+    func columns(ofSlice id: NodeID) -> (rows: Count, columns: Count, start: Int, width: Int)? {
+        guard case .slice(let axis, let start, let end, 1) = graph[id].op, end > start else { return nil }
+        let shape = graph.shape(of: graph[id].inputs[0])
+        guard axis == shape.rank - 1, axis > 0, let width = shape[axis].fixedValue else { return nil }
+        return (Count(shape.dims.dropLast()), Count(factor: end - start), start, width)
     }
 
     /// The value a node shows through reshapes and regular broadcasts, and those views, the outermost first.
@@ -149,6 +178,9 @@ struct Grouping {
         }
         return (source, through)
     }
+
+    /// Whether the node is a slice that regions read in place.
+    func isSlice(_ id: NodeID) -> Bool { if case .slice = graph[id].op { isVirtual(id) } else { false } }
 
     /// Values that are in memory before the step begins.
     func isGiven(_ id: NodeID) -> Bool {
@@ -177,23 +209,28 @@ struct Grouping {
         guard let axes = reductionAxes(id) else { return false }
         switch pattern(ofReduction: id, axes: axes) {
         case .none: return true
-        case .all: return Count(graph.shape(of: graph[id].inputs[0]).dims).resolved(maxBatch) <= 1024
-        case .trailing(_, let columns): return columns.resolved(maxBatch) <= 8192
-        case .leading(let rows, _): return rows.resolved(maxBatch) <= 1024
+        case .all: return Count(graph.shape(of: graph[id].inputs[0]).dims).resolved(maxBatch) <= Self.longestColumn
+        case .trailing(_, let columns): return columns.resolved(maxBatch) <= Self.widestRow
+        case .leading(let rows, _): return rows.resolved(maxBatch) <= Self.longestColumn
         case .irregular: return false
         }
     }
 
     // MARK: Uses
 
+    /// For every node its readers.
+    private var uses: [[Use]] = []
+
     private struct Use {
         var consumer: NodeID
         /// Virtual nodes between the consumer and the value, the consumer's operand first.
         var through: [NodeID]
+        /// Whether the consumer needs the value in memory whatever its group.
+        var readsMemory = false
     }
 
     private mutating func run() {
-        var uses: [[Use]] = Array(repeating: [], count: graph.nodes.count)
+        uses = Array(repeating: [], count: graph.nodes.count)
         findBiases()
         // Everything opaque operations, outputs and updates read must be in memory; views are read through.
         for (_, id) in graph.outputs { store(id) }
@@ -213,15 +250,21 @@ struct Grouping {
                 if fusible {
                     if case .randomBits = graph[id].op {
                         store(operand)
-                        uses[memory(of: operand).index].append(Use(consumer: id, through: []))
+                        uses[memory(of: operand).index].append(Use(consumer: id, through: [], readsMemory: true))
                         continue
                     }
                     let (source, through) = source(of: operand)
+                    if isSlice(source) {
+                        let whole = graph[source].inputs[0]
+                        store(whole)
+                        uses[memory(of: whole).index].append(Use(consumer: id, through: [whole], readsMemory: true))
+                        continue
+                    }
                     if isVirtual(source) { continue }  // a constant
                     uses[source.index].append(Use(consumer: id, through: through))
                 } else {
                     store(operand)
-                    uses[memory(of: operand).index].append(Use(consumer: id, through: [operand]))
+                    uses[memory(of: operand).index].append(Use(consumer: id, through: [operand], readsMemory: true))
                 }
             }
         }
@@ -327,20 +370,26 @@ struct Grouping {
     }
 
     private mutating func placeFusible(_ id: NodeID, _ uses: [Use]) {
-        var tried: Set<Int> = []
-        for use in uses {
-            guard fusing, let g = groupOf[use.consumer.index], tried.insert(g).inserted, groups[g].isRegion else { continue }
+        // Larger domains first: a number per column belongs to the tiles that make it, not to a few further numbers.
+        let consumers = Set(uses.compactMap { groupOf[$0.consumer.index] })
+        let candidates = consumers.filter { fusing && groups[$0].isRegion }.sorted {
+            let (a, b) = (groups[$0].total.resolved(maxBatch), groups[$1].total.resolved(maxBatch))
+            return a == b ? $0 > $1 : a > b
+        }
+        for g in candidates {
             let outside = uses.filter { groupOf[$0.consumer.index] != g }
-            if groups[g].phase != graph[id].phase && !(outside.isEmpty && !stored.contains(id)) { continue }
+            // Updates stay alike, so that they can be joined later; other phases take in what only they need.
+            if groups[g].phase != graph[id].phase
+                && (groups[g].phase == .update || !outside.isEmpty || stored.contains(id))
+            { continue }
+            // Sums over the batch need every thread's rows: where rows are shared out they stay by themselves.
+            if !prefersColumns, groups[g].reduction == .rows, (groups[g].split?.rows.power ?? 0) > 0 { continue }
             // Everything outside must be able to run after the group.
             if outside.contains(where: { groupOf[$0.consumer.index].map { isAncestor($0, of: g) } ?? false }) { continue }
             var candidate = groups[g]
             guard let extent = demand(on: id, uses, g, &candidate) else { continue }
             if !outside.isEmpty || stored.contains(id) {
-                guard
-                    extent == .full || extent == .perRow && candidate.reduction == .columns
-                        || extent == .perColumn && candidate.reduction == .rows
-                else { continue }
+                guard canStore(extent, &candidate) else { continue }
             }
             guard accept(id, extent, &candidate) else { continue }
             groups[g] = candidate
@@ -358,7 +407,7 @@ struct Grouping {
                 var source = operand
                 while case .reshape = graph[source].op { source = graph[source].inputs[0] }
                 switch graph[source].op {
-                case .broadcast, .iota: real.insert(source)
+                case .broadcast, .iota, .slice: real.insert(source)
                 default: break
                 }
             }
@@ -395,11 +444,31 @@ struct Grouping {
         return pattern(ofReduction: id, axes: axes) == .none
     }
 
+    /// Whether the group can write a value of this extent: each element by one thread, so numbers per row need whole rows.
+    private func canStore(_ extent: Extent, _ group: inout Group) -> Bool {
+        switch (extent, group.reduction) {
+        case (.full, _), (.perRow, .columns), (.perColumn, .rows): return true
+        case (.perRow, .none):
+            guard let split = group.split, split.columns.resolved(maxBatch) <= Self.widestRow else { return false }
+            group.reduction = .columns
+            return true
+        case (.perColumn, .none):
+            guard let split = group.split, split.rows.resolved(maxBatch) <= Self.longestColumn else { return false }
+            group.reduction = .rows
+            return true
+        default: return false
+        }
+    }
+
+    /// Limits of what a tile holds in cache.
+    private static let widestRow = 8192
+    private static let longestColumn = 1024
+
     /// What the group's nodes need this node's value to be, or `nil` when they disagree.
     private func demand(on id: NodeID, _ uses: [Use], _ g: Int, _ group: inout Group) -> Extent? {
         var result: Extent?
         for use in uses where groupOf[use.consumer.index] == g {
-            guard let consumer = group.extents[use.consumer],
+            guard !use.readsMemory, let consumer = group.extents[use.consumer],
                 let here = extent(below: use.through, from: consumer, reducedBy: use.consumer, &group)
             else { return nil }
             if let known = result, known != here { return nil }
@@ -455,21 +524,146 @@ struct Grouping {
         for operand in graph[id].inputs {
             let (source, through) = source(of: operand)
             guard let here = self.extent(below: through, from: extent, reducedBy: id, &group) else { return false }
+            if isSlice(source) {
+                guard here == .full, let slice = columns(ofSlice: source), fit(&group, slice.rows, slice.columns) else { return false }
+            }
             // An index counts whole elements of the domain.
             if case .iota = graph[source].op, here != .full { return false }
         }
         return true
     }
 
+    /// A part of a concatenation along the last axis that nothing else reads is written where it belongs.
+    private mutating func findColumnTargets() {
+        let kept = Set((graph.outputs.map(\.node) + graph.updates.map(\.node)).map { memory(of: $0) })
+        for (i, node) in graph.nodes.enumerated() {
+            guard case .concat(let axis) = node.op, axis > 0, axis == node.type.shape.rank - 1, groupOf[i] != nil,
+                let width = node.type.shape[axis].fixedValue
+            else { continue }
+            var start = 0
+            for part in node.inputs {
+                let extent = graph.shape(of: part)[axis].fixedValue ?? 0
+                let value = memory(of: part)
+                let rows = Count(graph.shape(of: part).dims.dropLast())
+                if let g = groupOf[value.index], groups[g].isRegion, uses[value.index].count == 1, !kept.contains(value),
+                    groups[g].extents[value] == .full, fit(&groups[g], rows, Count(factor: extent))
+                {
+                    columnTargets[value] = (NodeID(i), start, width)
+                }
+                start += extent
+            }
+        }
+    }
+
+    // MARK: Joining
+
+    /// Work on one number per column whose operands a region makes (running statistics, say) is done by that region.
+    private mutating func joinColumnWork() {
+        for s in groups.indices where groups[s].isRegion && groups[s].reduction == .none && groups[s].split == nil {
+            let members = groups[s].nodes
+            guard groups[s].phase != .update, groups[s].total.power == 0, groups[s].total.factor > 1 else { continue }
+            var producers: Set<Int> = []
+            var isPlain = true
+            for id in members {
+                for operand in operands(of: id) {
+                    let (value, through) = source(of: operand)
+                    if isSlice(value) { isPlain = false }
+                    if isGiven(value) || isVirtual(value) { continue }
+                    guard let g = groupOf[value.index] else { isPlain = false; continue }
+                    if g != s {
+                        producers.insert(g)
+                        if groups[g].extents[value] != .perColumn || through.contains(where: { graph.shape(of: $0) != graph.shape(of: value) && graph[$0].op != .reshape }) {
+                            isPlain = false
+                        }
+                    }
+                }
+                if case .randomBits = graph[id].op { isPlain = false }
+            }
+            guard isPlain, producers.count == 1, let g = producers.first, groups[g].reduction == .rows,
+                groups[g].split?.columns == groups[s].total, groups[g].phase == groups[s].phase
+            else { continue }
+            guard canJoin(g, s) else { continue }
+            for id in members { groups[s].extents[id] = groups[s].extents[id] == .full ? .perColumn : .scalar }
+            join(s, into: g)
+        }
+    }
+
+    /// Regions of one domain that read each other's values, or the same ones, become one and share the tile.
+    private mutating func joinRegions() {
+        for i in graph.nodes.indices {
+            // The groups that make or read this value.
+            var around = Set(uses[i].compactMap { groupOf[$0.consumer.index] })
+            if let g = groupOf[i] { around.insert(g) }
+            let regions = around.filter { groups[$0].isRegion && groups[$0].phase != .update }.sorted()
+            for (n, a) in regions.enumerated() where !groups[a].nodes.isEmpty {
+                for b in regions[(n + 1)...] where !groups[b].nodes.isEmpty {
+                    guard groups[a].phase == groups[b].phase, groups[a].reduction == groups[b].reduction,
+                        groups[a].total == groups[b].total, canJoin(a, b)
+                    else { continue }
+                    switch (groups[a].split, groups[b].split) {
+                    case (let x?, let y?): if x != y { continue }
+                    case (nil, let y?): groups[a].split = y
+                    default: break
+                    }
+                    join(b, into: a)
+                }
+            }
+        }
+    }
+
+    /// Whether no third group must run between two.
+    private func canJoin(_ a: Int, _ b: Int) -> Bool {
+        for x in groups.indices where x != a && x != b && !groups[x].nodes.isEmpty {
+            if isAncestor(a, of: x) && isAncestor(x, of: b) || isAncestor(b, of: x) && isAncestor(x, of: a) { return false }
+        }
+        return true
+    }
+
+    private mutating func join(_ b: Int, into a: Int) {
+        for id in groups[b].nodes { groupOf[id.index] = a }
+        groups[a].nodes += groups[b].nodes
+        groups[a].extents.merge(groups[b].extents) { x, _ in x }
+        groups[b].nodes = []
+        func clear(_ bit: Int, of x: Int) {
+            if bit / 64 < ancestors[x].count { ancestors[x][bit / 64] &= ~(1 << UInt64(bit % 64)) }
+        }
+        let after = groups.indices.filter { $0 != a && $0 != b && (isAncestor(a, of: $0) || isAncestor(b, of: $0)) }
+        while ancestors[a].count < ancestors[b].count { ancestors[a].append(0) }
+        for w in ancestors[b].indices { ancestors[a][w] |= ancestors[b][w] }
+        clear(a, of: a)
+        clear(b, of: a)
+        for x in after {
+            clear(b, of: x)
+            addEdge(from: a, to: x)
+        }
+    }
+
+    /// Values that after joining only their own region reads stay in the tile.
+    private mutating func dropInnerStores() {
+        var outer = Set((graph.outputs.map(\.node) + graph.updates.map(\.node)).map { memory(of: $0) })
+        for (i, readers) in uses.enumerated() {
+            guard let g = groupOf[i], groups[g].isRegion else { continue }
+            if readers.contains(where: { groupOf[$0.consumer.index] != g || $0.readsMemory }) { outer.insert(NodeID(i)) }
+        }
+        stored = stored.filter { id in
+            guard let g = groupOf[id.index], groups[g].isRegion else { return true }
+            return outer.contains(id)
+        }
+    }
+
     /// Groups in an order that respects what they read, earliest first.
-    func schedule(deferring isDeferred: (Int) -> Bool) -> [Int] {
+    ///
+    /// What only outputs and updates need waits until the backward sweep is done: sums over the batch then share one
+    /// barrier.
+    func schedule() -> [Int] {
         let count = groups.count
         var before = [Set<Int>](repeating: [], count: count)
         var after = [Set<Int>](repeating: [], count: count)
         for (g, group) in groups.enumerated() {
             for id in group.nodes {
                 for operand in operands(of: id) {
-                    let value = source(of: operand).node
+                    var value = source(of: operand).node
+                    if isSlice(value) { value = memory(of: graph[value].inputs[0]) }
                     if let h = groupOf[value.index], h != g {
                         before[g].insert(h)
                         after[h].insert(g)
@@ -477,11 +671,21 @@ struct Grouping {
                 }
             }
         }
-        let priority = groups.indices.map { g -> Int in
-            (groups[g].nodes.map(\.index).max() ?? 0) + (isDeferred(g) ? graph.nodes.count : 0)
+        var isDeferred = [Bool](repeating: false, count: count)
+        var priority = groups.map { group in group.nodes.map(\.index).max() ?? 0 }
+        for g in groups.indices.sorted(by: { priority[$0] > priority[$1] }) {
+            switch groups[g].phase {
+            case .forward: isDeferred[g] = after[g].allSatisfy { isDeferred[$0] && groups[$0].phase == .forward }
+            case .backward: isDeferred[g] = !prefersColumns && after[g].allSatisfy { groups[$0].phase == .update }
+            case .update, .probe: break
+            }
+        }
+        for g in groups.indices {
+            if isDeferred[g] { priority[g] += graph.nodes.count }
+            if groups[g].phase == .update { priority[g] += 2 * graph.nodes.count }
         }
         var waiting = before.map(\.count)
-        var ready = PriorityQueue(groups.indices.filter { waiting[$0] == 0 }.map { (priority[$0], $0) })
+        var ready = PriorityQueue(groups.indices.filter { waiting[$0] == 0 && !groups[$0].nodes.isEmpty }.map { (priority[$0], $0) })
         var order: [Int] = []
         while let (_, g) = ready.popFirst() {
             order.append(g)
@@ -490,7 +694,7 @@ struct Grouping {
                 if waiting[h] == 0 { ready.insert((priority[h], h)) }
             }
         }
-        assert(order.count == count, "groups depend on each other in a circle")
+        assert(order.count == groups.count { !$0.nodes.isEmpty }, "groups depend on each other in a circle")
         return order
     }
 }

@@ -12,34 +12,17 @@ struct Lowering {
     /// The share in which a buffer was last written, so that readers can keep to it.
     private var lastTouch: [Int: Touch] = [:]
     var named: [Buffer.Home: Int] = [:]
-    /// Products prefer columns where batch statistics make columns the natural share.
-    private let prefersColumns: Bool
 
     init(_ graph: Graph, maxBatch: Int, fusing: Bool) throws(GraphError) {
         self.graph = graph
         self.maxBatch = maxBatch
         grouping = Grouping(graph, maxBatch: maxBatch, fusing: fusing)
-        prefersColumns = grouping.groups.contains { group in
-            group.isRegion && group.phase == .forward && group.reduction == .rows
-                && (group.split?.columns.resolved(maxBatch) ?? 0) >= 16 && group.nodes.count > 3
-        }
-        let columns = prefersColumns
-        let order = grouping.schedule { [grouping] g in !columns && Self.reducesBatch(grouping.groups[g], graph, grouping) }
+        let order = grouping.schedule()
         for g in order {
             let group = grouping.groups[g]
             if group.isRegion { lowerRegion(group) } else { try lowerOpaque(group.nodes[0]) }
         }
         placeUpdates()
-    }
-
-    /// Weight and bias gradients sum over the batch: with rows shared out they need every thread's rows, so they wait for
-    /// one common barrier after the backward sweep.
-    private static func reducesBatch(_ group: Group, _ graph: Graph, _ grouping: Grouping) -> Bool {
-        guard group.phase == .backward else { return false }
-        if group.isRegion { return group.reduction == .rows && (group.split?.rows.power ?? 0) > 0 }
-        let id = group.nodes[0]
-        guard case .matmul(let ta, _) = graph[id].op, ta else { return false }
-        return graph.shape(of: graph[id].inputs[0])[0].fixedValue == nil
     }
 
     // MARK: Buffers
@@ -126,6 +109,14 @@ struct Lowering {
                 return dst
             default: break
             }
+            if let slice = grouping.isSlice(source) ? grouping.columns(ofSlice: source) : nil {
+                if let known = registerOf[source] { return known }
+                let made = register(.full, .read, buffer(of: graph[source].inputs[0]))
+                region.registers[made].offset = slice.start
+                region.registers[made].width = slice.width
+                registerOf[source] = made
+                return made
+            }
             if members.contains(source), let known = registerOf[source] { return known }
             let extent = grouping.extent(below: through, from: readerExtent, reducedBy: reader, &domain) ?? .full
             let buffer = buffer(of: source)
@@ -167,12 +158,15 @@ struct Lowering {
                 registerOf[id] = opcode == FK_COPY && node.op != .binary(.add) ? operands[0] : append(opcode, extent, operands)
             }
             if grouping.stored.contains(id), let r = registerOf[id] {
-                let memory = buffer(of: id)
+                let target = grouping.columnTargets[id]
+                let memory = buffer(of: target?.concat ?? id)
                 // A register that already is memory, or a narrower one, is copied out.
                 var out = widened(r, to: wanted)
                 if region.registers[out].kind != .scratch { out = append(FK_COPY, wanted, [out]) }
                 region.registers[out].kind = .write
                 region.registers[out].buffer = memory
+                region.registers[out].offset = target?.start ?? 0
+                region.registers[out].width = target?.width
                 if out != r, actual[r] == wanted { registerOf[id] = r }
             }
         }
@@ -183,7 +177,10 @@ struct Lowering {
         var accesses: [Access] = []
         for r in region.registers {
             guard let buffer = r.buffer else { continue }
-            accesses.append(Access(buffer: buffer, writes: r.kind == .write, touch: touch(r.extent, cut, region)))
+            // Some columns of a wider array: rows are shared out alike, columns are not.
+            var touch = touch(r.extent, cut, region)
+            if r.width != nil, case .columns = touch { touch = .all }
+            accesses.append(Access(buffer: buffer, writes: r.kind == .write, touch: touch))
         }
         for buffer in [region.seed, region.step] {
             if let buffer { accesses.append(Access(buffer: buffer, writes: false, touch: .all)) }
@@ -206,7 +203,7 @@ struct Lowering {
                 case .rows(let rows, let granule) where rows == region.rows || rows.power > 0 && region.rows == Count():
                     if rows != region.rows, !resplit(&region, rows) { continue }
                     return .rows(rows, granule: granule)
-                case .columns(let columns, let granule) where columns == region.columns && region.rows != Count():
+                case .columns(let columns, let granule) where columns == region.columns && (region.rows != Count() || total < 4096):
                     return .columns(columns, granule: granule)
                 case .columns(let columns, let granule) where region.rows == Count():
                     guard region.columns.factor % max(columns.factor, 1) == 0, columns.power == 0, region.columns.power > 0,
@@ -380,6 +377,10 @@ struct Lowering {
             var start = 0
             for input in node.inputs {
                 let source = graph.shape(of: input)
+                if grouping.columnTargets[grouping.memory(of: input)] != nil {
+                    start += source[axis].fixedValue ?? 0
+                    continue
+                }
                 lowerCopy(
                     id, input, source, from: Self.strides(source).map { (1, $0) }, to: strides.map { (1, $0) },
                     offset: (start, strides[axis]))
@@ -552,7 +553,7 @@ struct Lowering {
             cut = .units(batches ?? Count(), granule: 1)
             accesses = [a, b].map { Access(buffer: $0, writes: false, touch: .all) } + [Access(buffer: c, writes: true, touch: .all)]
         } else {
-            let columns = (prefersColumns || rk * rn >= 1 << 18 || rm < 16) && rn >= 32
+            let columns = (grouping.prefersColumns || rk * rn >= 1 << 18 || rm < 16) && rn >= 32
             let granule = columns ? 16 : 8
             if rm * rn * rk < 2048 || (columns ? rn : rm) < 2 * granule {
                 cut = .none
@@ -589,9 +590,19 @@ struct Lowering {
 
     /// Writes new state in place where nothing reads the old value later, else through a copy at the end of the step.
     private mutating func placeUpdates() {
+        var writer: [Int: Int] = [:]
+        var lastAccess: [Int: Int] = [:]
+        for (i, x) in instructions.enumerated() {
+            for access in x.accesses {
+                lastAccess[access.buffer] = i
+                if access.writes { writer[access.buffer] = i }
+            }
+        }
+        var timesKept: [NodeID: Int] = [:]
+        for id in graph.outputs.map(\.node) + graph.updates.map(\.node) { timesKept[grouping.memory(of: id), default: 0] += 1 }
         for (path, id) in graph.updates {
             let source = grouping.memory(of: id)
-            guard let produced = bufferOf[source] else { continue }
+            let produced = buffer(of: source)
             let target: Int
             if let known = named[.state(path)] {
                 target = known
@@ -600,13 +611,11 @@ struct Lowering {
                 target = buffers.count - 1
                 named[.state(path)] = target
             }
-            let writer = instructions.lastIndex { $0.accesses.contains { $0.buffer == produced && $0.writes } }
-            let isOwn = buffers[produced].home == .arena && !graph.outputs.contains { grouping.memory(of: $0.node) == source }
-                && graph.updates.filter { grouping.memory(of: $0.node) == source }.count == 1
-            if let writer, isOwn, case .region = instructions[writer].work,
-                !instructions[(writer + 1)...].contains(where: { $0.accesses.contains { $0.buffer == target } })
+            if let made = writer[produced], buffers[produced].home == .arena, timesKept[source] == 1,
+                case .region = instructions[made].work, lastAccess[target] ?? -1 <= made
             {
-                redirect(produced, to: target, from: writer)
+                redirect(produced, to: target, from: made, through: lastAccess[produced] ?? made)
+                lastAccess[target] = lastAccess[produced]
             } else {
                 let n = buffers[produced].count
                 emit(
@@ -616,13 +625,14 @@ struct Lowering {
                         sourceOffset: (0, Count()), offset: (0, Count()), value: .number(0)),
                     cut: .none,
                     [Access(buffer: produced, writes: false, touch: .first), Access(buffer: target, writes: true, touch: .first)])
+                lastAccess[target] = instructions.count - 1
             }
         }
     }
 
     /// Makes every mention of a buffer, from its writer on, mean another.
-    private mutating func redirect(_ old: Int, to new: Int, from writer: Int) {
-        for i in writer..<instructions.count where instructions[i].accesses.contains(where: { $0.buffer == old }) {
+    private mutating func redirect(_ old: Int, to new: Int, from writer: Int, through last: Int) {
+        for i in writer...max(writer, last) where instructions[i].accesses.contains(where: { $0.buffer == old }) {
             instructions[i].replace(old, with: new)
             if case .region(var region) = instructions[i].work {
                 assignDeferred(&region)

@@ -13,7 +13,12 @@ final class Memory {
     init(count: Int) {
         self.count = count
         let bytes = (max(count, 16) * 4 + 127) / 128 * 128
-        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 128)
+        // Large blocks start on a huge page and ask for them: products walk many pages at once.
+        let isLarge = bytes >= 1 << 22
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: isLarge ? 1 << 21 : 128)
+        #if os(Linux)
+        if isLarge { madvise(raw, bytes, MADV_HUGEPAGE) }
+        #endif
         memset(raw, 0, bytes)
         base = raw.bindMemory(to: Float.self, capacity: bytes / 4)
     }

@@ -24,6 +24,8 @@ extension Executable {
         }
         let sizes = buffers.map { StateStorage.padded($0.count.resolved(maxBatch)) }
         let placed = buffers.indices.filter { buffers[$0].home == .arena && buffers[$0].parent == nil && last[$0] >= 0 }
+        // Barriers that the values themselves need: memory freed since the last one may still be read by a slower thread.
+        instructions.placeBarriers { $0 == $1 }
         var end = 0
         if placed.reduce(0, { $0 + sizes[$1] }) <= 1 << 17 {
             // It all fits the second-level cache: separate memory spares the barriers that reuse would need.
@@ -36,7 +38,12 @@ extension Executable {
             var free = FreeList()
             let starts = Dictionary(grouping: placed) { first[$0] }
             let ends = Dictionary(grouping: placed) { last[$0] }
+            var waiting: [Int] = []
             for i in instructions.indices {
+                if instructions[i].barrier {
+                    for b in waiting { free.give(buffers[b].offset, sizes[b]) }
+                    waiting = []
+                }
                 for b in (starts[i] ?? []).sorted(by: { sizes[$0] > sizes[$1] }) {
                     if let offset = free.take(sizes[b]) {
                         buffers[b].offset = offset
@@ -45,7 +52,7 @@ extension Executable {
                         end += sizes[b]
                     }
                 }
-                for b in ends[i] ?? [] { free.give(buffers[b].offset, sizes[b]) }
+                waiting += ends[i] ?? []
             }
         }
         // Where each buffer lies: a space and a range of floats in it.

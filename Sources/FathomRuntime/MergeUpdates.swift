@@ -43,7 +43,7 @@ extension Lowering {
             a.ops == b.ops, a.registers.count == b.registers.count
         else { return false }
         for (x, y) in zip(a.registers, b.registers) {
-            guard x.extent == y.extent, x.kind == y.kind, x.isDeferred == y.isDeferred else { return false }
+            guard x.extent == y.extent, x.kind == y.kind, x.isDeferred == y.isDeferred, x.width == nil, y.width == nil else { return false }
             guard let p = x.buffer, let q = y.buffer else { continue }
             if x.extent == .scalar {
                 if p != q { return false }

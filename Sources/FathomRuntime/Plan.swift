@@ -108,6 +108,9 @@ struct Region {
         var buffer: Int?
         var isDeferred = false
         var slot = 0
+        /// Some columns of a wider array: the first of them, and the array's width.
+        var offset = 0
+        var width: Int? = nil
     }
     var rows: Count
     var columns: Count

@@ -8,14 +8,14 @@ import Testing
         let spec = try ModelSpec("dense 128 relu, batchnorm, residual [dense 64 relu, dense 64], dropout 0.2, dense 10")
         #expect(
             spec.layers == [
-                LayerSpec("dense", options: ["units": .int(128)]), LayerSpec("relu"), LayerSpec("batchNorm"),
+                LayerSpec("dense", options: ["units": 128]), LayerSpec("relu"), LayerSpec("batchNorm"),
                 LayerSpec(
                     "residual",
                     children: [
-                        LayerSpec("dense", options: ["units": .int(64)]), LayerSpec("relu"),
-                        LayerSpec("dense", options: ["units": .int(64)]),
+                        LayerSpec("dense", options: ["units": 64]), LayerSpec("relu"),
+                        LayerSpec("dense", options: ["units": 64]),
                     ]),
-                LayerSpec("dropout", options: ["rate": .number(0.2)]), LayerSpec("dense", options: ["units": .int(10)]),
+                LayerSpec("dropout", options: ["rate": 0.2]), LayerSpec("dense", options: ["units": 10]),
             ])
         let traced = try TracedLayer(spec.build(), [20])
         #expect(traced.output.shape == [.batch, 10])
@@ -134,6 +134,44 @@ import Testing
         for _ in 0..<1000 { tree = ConfigValue(.list([ConfigValue(.map([.init("residual", tree)]))])) }
         let nested = tree
         #expect(throws: ConfigError.self) { try ModelSpec(nested) }
+    }
+
+    /// Damaged lines are read or refused; none ends the process, and what is read can be traced or is refused with a reason.
+    @Test func damagedLinesNeverTrap() {
+        let line =
+            "dense 128 relu, residual [dense(64, elu(0.5)) name=a], dropout 0.2 steps=3, reshape 4x-1, maxout 8 3, highway 5"
+        let letters = Array("[](),=x.- 0123456789eandr;:\n\u{301}é")
+        var random = RandomSource(seed: 1, name: "damage")
+        func pick(_ n: Int) -> Int { Int(random.uniform() * Double(n)) }
+        var read = 0
+        for _ in 0..<3000 {
+            var text = Array(line)
+            for _ in 0...pick(3) {
+                let place = pick(text.count)
+                switch pick(3) {
+                case 0: text.remove(at: place)
+                case 1: text.insert(letters[pick(letters.count)], at: place)
+                default: text[place] = letters[pick(letters.count)]
+                }
+            }
+            guard let spec = try? ModelSpec(String(text)), let model = try? spec.build() else { continue }
+            read += 1
+            _ = try? TracedLayer(model, [8])
+            #expect((try? ModelSpec(spec.text)) == spec, "\(String(text)) → \(spec.text)")
+        }
+        #expect(read > 100)
+    }
+
+    @Test func hugeSizesAreErrorsNotTraps() {
+        for huge in [Int.max, 1 << 62, 1 << 40, 1 << 31] {
+            for layer in [
+                Dense(huge), Highway(huge), Maxout(huge, pieces: huge), PerInputBias(huge),
+                Embedding(huge, width: huge),
+                Reshape([huge, huge]), Reshape([huge, huge, -1]),
+            ] as [any Layer] {
+                #expect(throws: GraphError.self, "\(layer)") { try TracedLayer(layer, [1 << 20]) }
+            }
+        }
     }
 
     @Test func whatHasNoFormAsDataSaysSo() throws {

@@ -63,7 +63,8 @@ public struct SignalPropagation: Sendable {
     ///
     /// Every q is the fixed point of one critical pair, σw² = 1/E[φ′²] and σb² = q − σw² E[φ²], so q is searched for the
     /// wanted σb². Where every q has it (ReLU, σb² = 0), q = 1 is taken; where only the limit q → 0 has it (tanh, σb² = 0),
-    /// that limit. Where no q has it (GELU, σb² = 0), the pair of q = 1 with its own σb² is returned.
+    /// that limit. Where no q has it, the pair of q = 1 with its own σb² is returned (GELU, σb² = 0), or, where that
+    /// would be negative (softplus), the geometric mean of the variances that keep values and gradients at q = 1.
     ///
     /// - Throws: ``GraphError`` for an activation without a slope, such as the step function.
     public func critical(
@@ -91,7 +92,10 @@ public struct SignalPropagation: Sendable {
             // Only where values shrink toward that limit.
             let after = try next(q: 1, weightVariance: limit.weight, biasVariance: biasVariance)
             if abs(limit.bias - biasVariance) < 1e-5, after < 1 { return (limit.weight, biasVariance, 0) }
-            return (unit.weight, max(unit.bias, 0), 1)
+            if unit.bias >= 0 { return (unit.weight, unit.bias, 1) }
+            // Keeping gradients would let values grow: halfway between both, as Xavier's rule is.
+            let m = try meanSquares(q: 1)
+            return (1 / (m.value * m.slope).squareRoot(), biasVariance, 1)
         }
         var (low, high) = (ladder[nearest], ladder[nearest + 1])
         let rises = biases[nearest] < 0

@@ -34,7 +34,7 @@ public struct Highway: Layer {
         x.inLayer(identity, kind: "highway") { layer in
             guard let features = layer.features(of: x, "highway") else { return x.poison }
             let units = units ?? features
-            guard units > 0 else {
+            guard units > 0, units < 1 << 32 else {
                 return layer.fail("highway", [x], "\(units) units", hint: "a layer needs at least one unit")
             }
             let weight = layer.parameter(

@@ -9,7 +9,8 @@ public struct LayerKind: Sendable {
             case choice([String])
             case ints
 
-            var meaning: String {
+            /// What may be written, in words.
+            public var meaning: String {
                 switch self {
                 case .bool: "true or false"
                 case .int: "a whole number"
@@ -24,7 +25,7 @@ public struct LayerKind: Sendable {
         public let name: String
         public let form: Form
         /// `nil` where there is none: the option is then left out or required.
-        public let defaultValue: SpecValue?
+        public let defaultValue: OptionValue?
         public let isRequired: Bool
         public let meaning: String
         /// Whether the value may stand without its name: `dense 128`.
@@ -49,7 +50,7 @@ public struct LayerKind: Sendable {
     public let inside: Inside
     let build: @Sendable (SpecReader) throws(ConfigError) -> any Layer
     /// The options and inner layers of a layer of this kind; `nil` for other layers.
-    let encode: @Sendable (any Layer) throws(ConfigError) -> (options: [String: SpecValue], children: [LayerSpec])?
+    let encode: @Sendable (any Layer) throws(ConfigError) -> (options: [String: OptionValue], children: [LayerSpec])?
 
     init(
         _ name: String, _ aliases: [String] = [], _ summary: String, _ options: [Option] = [],
@@ -57,7 +58,7 @@ public struct LayerKind: Sendable {
         build: @escaping @Sendable (SpecReader) throws(ConfigError) -> any Layer,
         encode:
             @escaping @Sendable (any Layer) throws(ConfigError) -> (
-                options: [String: SpecValue], children: [LayerSpec]
+                options: [String: OptionValue], children: [LayerSpec]
             )?
     ) {
         self.name = name
@@ -123,7 +124,7 @@ struct SpecReader {
     let spec: LayerSpec
     let kind: LayerKind
 
-    func value(_ name: String) -> SpecValue? { spec.options[name] ?? kind.option(name)?.defaultValue }
+    func value(_ name: String) -> OptionValue? { spec.options[name] ?? kind.option(name)?.defaultValue }
 
     private func missing(_ name: String) -> ConfigError {
         ConfigError(
@@ -133,25 +134,18 @@ struct SpecReader {
     }
 
     func optionalInt(_ name: String) -> Int? {
-        switch value(name) {
-        case .int(let v): v
-        case .number(let v): Int(exactly: v)
-        default: nil
-        }
+        if case .number(let v)? = value(name) { Int(exactly: v) } else { nil }
     }
     func int(_ name: String) throws(ConfigError) -> Int {
         guard let v = optionalInt(name) else { throw missing(name) }
         return v
     }
     func number(_ name: String) throws(ConfigError) -> Double {
-        switch value(name) {
-        case .int(let v): return Double(v)
-        case .number(let v): return v
-        default: throw missing(name)
-        }
+        if case .number(let v)? = value(name) { return v }
+        throw missing(name)
     }
     func bool(_ name: String) throws(ConfigError) -> Bool {
-        if case .bool(let v)? = value(name) { return v }
+        if case .flag(let v)? = value(name) { return v }
         throw missing(name)
     }
     func text(_ name: String) throws(ConfigError) -> String {
@@ -159,11 +153,8 @@ struct SpecReader {
         throw missing(name)
     }
     func ints(_ name: String) throws(ConfigError) -> [Int] {
-        switch value(name) {
-        case .ints(let v): return v
-        case .int(let v): return [v]
-        default: throw missing(name)
-        }
+        guard case .numbers(let v)? = value(name) else { throw missing(name) }
+        return v.compactMap { Int(exactly: $0) }
     }
     func optionalActivation(_ name: String) throws(ConfigError) -> Activation? {
         guard case .text(let v)? = value(name) else { return nil }
@@ -188,7 +179,7 @@ extension LayerKind.Option.Form {
     /// The value of an option from a file's.
     ///
     /// - Throws: ``ConfigError`` with the key and line when it does not fit.
-    func value(from given: ConfigValue, key: String) throws(ConfigError) -> SpecValue {
+    func value(from given: ConfigValue, key: String) throws(ConfigError) -> OptionValue {
         func fail(_ message: String) -> ConfigError { ConfigError(key: key, message: message, line: given.line) }
         func whole(_ value: ConfigValue) -> Int? {
             let n: Int? =
@@ -201,7 +192,7 @@ extension LayerKind.Option.Form {
             return n
         }
         switch (self, given.content) {
-        case (.bool, .bool(let v)): return .bool(v)
+        case (.bool, .bool(let v)): return .flag(v)
         case (.int, _):
             if let n = whole(given) { return .int(n) }
         case (.number, .int(let v)): return .number(Double(v))
@@ -265,26 +256,29 @@ extension ConfigError {
     }
 }
 
-extension SpecValue {
-    /// As a file holds it.
+extension OptionValue {
+    static func int(_ value: Int) -> OptionValue { .number(Double(value)) }
+    static func ints(_ values: [Int]) -> OptionValue { .numbers(values.map(Double.init)) }
+
+    /// As a file holds it; whole numbers without a point.
     public var config: ConfigValue {
-        switch self {
-        case .bool(let v): ConfigValue(.bool(v))
-        case .int(let v): ConfigValue(.int(v))
-        case .number(let v): ConfigValue(.number(v))
+        func number(_ v: Double) -> ConfigValue {
+            ConfigValue(abs(v) < 1e15 ? Int(exactly: v).map { .int($0) } ?? .number(v) : .number(v))
+        }
+        return switch self {
+        case .flag(let v): ConfigValue(.bool(v))
+        case .number(let v): number(v)
         case .text(let v): ConfigValue(.text(v))
-        case .ints(let v): ConfigValue(.list(v.map { ConfigValue(.int($0)) }))
+        case .numbers(let v): ConfigValue(.list(v.map(number)))
         }
     }
 
     /// As one word.
     var word: String {
-        switch self {
-        case .bool(let v): "\(v)"
-        case .int(let v): "\(v)"
-        case .number(let v): v == v.rounded() && abs(v) < 1e15 ? "\(Int(v))" : "\(v)"
-        case .text(let v): v
-        case .ints(let v): v.map(String.init).joined(separator: "x")
+        if case .numbers(let v) = self {
+            v.map { OptionValue.number($0).description }.joined(separator: "x")
+        } else {
+            description
         }
     }
 }

@@ -7,7 +7,7 @@ extension LayerKind {
         Option(name: name, form: form, defaultValue: nil, isRequired: true, meaning: meaning, isPositional: true)
     }
     private static func may(
-        _ name: String, _ form: Option.Form, _ value: SpecValue?, _ meaning: String, positional: Bool = false
+        _ name: String, _ form: Option.Form, _ value: OptionValue?, _ meaning: String, positional: Bool = false
     ) -> Option {
         Option(
             name: name, form: form, defaultValue: value, isRequired: false, meaning: meaning, isPositional: positional)
@@ -20,14 +20,14 @@ extension LayerKind {
     private static let nextActivation = Option(
         name: "activation", form: .activation, defaultValue: nil, isRequired: false,
         meaning: "an activation as the next layer", isPositional: true, becomesNextLayer: true)
-    private static let affine = may("affine", .bool, .bool(true), "whether scale and shift are learnt")
+    private static let affine = may("affine", .bool, .flag(true), "whether scale and shift are learnt")
 
     private static func epsilon(_ value: Double) -> Option {
         may("epsilon", .number, .number(value), "added to the variance")
     }
 
     /// An initialiser's name, when the table knows it.
-    private static func name(_ initializer: Initializer) throws(ConfigError) -> SpecValue {
+    private static func name(_ initializer: Initializer) throws(ConfigError) -> OptionValue {
         do { return .text(try Initializer.named(initializer.name).name) } catch {
             throw ConfigError(
                 key: "initializer", message: "the initialiser '\(initializer.name)' cannot be written as data",
@@ -35,7 +35,7 @@ extension LayerKind {
         }
     }
 
-    private static func name(_ activation: Activation) throws(ConfigError) -> SpecValue {
+    private static func name(_ activation: Activation) throws(ConfigError) -> OptionValue {
         do { return .text(try Activation.parsed(activation.description).description) } catch {
             throw ConfigError(
                 key: "activation", message: "the activation '\(activation.name)' cannot be written as data",
@@ -49,7 +49,7 @@ extension LayerKind {
             LayerKind(
                 "dense", ["linear"], "a fully connected layer",
                 [
-                    units(), may("bias", .bool, .bool(true), "whether there is a bias"), initializer, biasInitializer,
+                    units(), may("bias", .bool, .flag(true), "whether there is a bias"), initializer, biasInitializer,
                     nextActivation,
                 ]
             ) { spec throws(ConfigError) in
@@ -61,7 +61,7 @@ extension LayerKind {
                 guard let l = layer as? Dense else { return nil }
                 return (
                     [
-                        "units": .int(l.units), "bias": .bool(l.useBias), "initializer": try name(l.initializer),
+                        "units": .int(l.units), "bias": .flag(l.useBias), "initializer": try name(l.initializer),
                         "biasInitializer": try name(l.biasInitializer),
                     ], []
                 )
@@ -109,7 +109,7 @@ extension LayerKind {
                     initializer: try spec.initializer("initializer"))
             } encode: { layer throws(ConfigError) in
                 guard let l = layer as? Highway else { return nil }
-                var options: [String: SpecValue] = [
+                var options: [String: OptionValue] = [
                     "activation": try name(l.activation), "gateBias": .number(l.gateBias),
                     "shortcut": .text(l.shortcut.rawValue),
                     "initializer": try name(l.initializer),
@@ -127,7 +127,7 @@ extension LayerKind {
                     activation: try spec.optionalActivation("activation"))
             } encode: { layer throws(ConfigError) in
                 guard let l = layer as? Residual else { return nil }
-                var options: [String: SpecValue] = ["shortcut": .text(l.shortcut.rawValue)]
+                var options: [String: OptionValue] = ["shortcut": .text(l.shortcut.rawValue)]
                 if let activation = l.activation { options["activation"] = try name(activation) }
                 return (options, try ModelSpec.encode(l.body.layers))
             },
@@ -164,7 +164,7 @@ extension LayerKind {
             } encode: { layer throws(ConfigError) in
                 guard let l = layer as? BatchNorm else { return nil }
                 return (
-                    ["momentum": .number(l.momentum), "epsilon": .number(l.epsilon), "affine": .bool(l.isAffine)], []
+                    ["momentum": .number(l.momentum), "epsilon": .number(l.epsilon), "affine": .flag(l.isAffine)], []
                 )
             },
             LayerKind("layerNorm", [], "every row to mean 0 and variance 1 over its features", [epsilon(1e-5), affine])
@@ -173,7 +173,7 @@ extension LayerKind {
                 LayerNorm(epsilon: try spec.number("epsilon"), affine: try spec.bool("affine"))
             } encode: { layer throws(ConfigError) in
                 guard let l = layer as? LayerNorm else { return nil }
-                return (["epsilon": .number(l.epsilon), "affine": .bool(l.isAffine)], [])
+                return (["epsilon": .number(l.epsilon), "affine": .flag(l.isAffine)], [])
             },
             LayerKind("rmsNorm", [], "every row to mean square 1 over its features", [epsilon(1e-6)]) {
                 spec throws(ConfigError) in
@@ -213,14 +213,14 @@ extension LayerKind {
             LayerKind(
                 "prelu", ["parametricRelu"], "the rectifier with a learnt slope for negative inputs",
                 [
-                    may("perFeature", .bool, .bool(false), "whether each feature has a slope of its own"),
+                    may("perFeature", .bool, .flag(false), "whether each feature has a slope of its own"),
                     may("initialSlope", .number, .number(0.25), "the slope before training", positional: true),
                 ]
             ) { spec throws(ConfigError) in
                 PReLU(perFeature: try spec.bool("perFeature"), initialSlope: try spec.number("initialSlope"))
             } encode: { layer throws(ConfigError) in
                 guard let l = layer as? PReLU else { return nil }
-                return (["perFeature": .bool(l.isPerFeature), "initialSlope": .number(l.initialSlope)], [])
+                return (["perFeature": .flag(l.isPerFeature), "initialSlope": .number(l.initialSlope)], [])
             },
             LayerKind(
                 "embedding", [], "a table of learnt vectors, read by index",

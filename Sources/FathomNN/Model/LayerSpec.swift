@@ -1,23 +1,14 @@
-/// The value of a layer's option.
-public enum SpecValue: Codable, Hashable, Sendable {
-    case bool(Bool)
-    case int(Int)
-    case number(Double)
-    /// A choice, an activation or an initialiser, as its name with parameters.
-    case text(String)
-    case ints([Int])
-}
-
 /// A layer as data: its kind, the options that differ from their defaults, and the layers inside.
 public struct LayerSpec: Codable, Hashable, Sendable {
     /// A name of ``LayerKind/all``.
     public var kind: String
     /// A name chosen by the user, which becomes part of the layer's path.
     public var name: String?
-    public var options: [String: SpecValue]
+    /// Activations and initialisers are texts, `leakyRelu(slope=0.2)`.
+    public var options: [String: OptionValue]
     public var children: [LayerSpec]
 
-    public init(_ kind: String, name: String? = nil, options: [String: SpecValue] = [:], children: [LayerSpec] = []) {
+    public init(_ kind: String, name: String? = nil, options: [String: OptionValue] = [:], children: [LayerSpec] = []) {
         self.kind = kind
         self.name = name
         self.options = options

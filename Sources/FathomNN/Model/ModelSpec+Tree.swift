@@ -63,7 +63,7 @@ extension ModelSpec {
         let kind: LayerKind
         let path: String
         let line: Int?
-        private var options: [String: SpecValue] = [:]
+        private var options: [String: OptionValue] = [:]
         private var name: String?
         private var children: [LayerSpec] = []
 

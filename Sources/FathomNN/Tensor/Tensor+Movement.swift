@@ -14,20 +14,17 @@ extension Tensor {
             }
             if let open = unknown.first {
                 // Divide what the known extents leave; batch axes must cancel.
-                var left = 1
-                var batches = 0
-                for dim in g.shape(of: x[0]).dims {
-                    if case .batch(let m) = dim { (left, batches) = (left * m, batches + 1) } else { left *= dim.fixedValue ?? 1 }
-                }
-                var known = 1
-                for (i, dim) in dims.enumerated() where i != open {
-                    if case .batch(let m) = dim { (known, batches) = (known * m, batches - 1) } else { known *= dim.fixedValue ?? 1 }
-                }
-                guard known > 0, left % known == 0, batches == 0 || batches == 1 else {
+                var rest = Shape(dims)
+                rest.dims.remove(at: open)
+                guard let all = g.shape(of: x[0]).symbolicCount, let known = rest.symbolicCount, known.factor > 0,
+                    all.factor % known.factor == 0, all.factor == 0 || 0...1 ~= all.batchPower - known.batchPower
+                else {
                     throw GraphError(
-                        op: "reshape", operands: [g[x[0]].type], message: "\(Shape(dims)) does not fit the elements")
+                        op: "reshape", operands: [g[x[0]].type], message: "\(Shape(dims)) does not fit the elements",
+                        hint: "the known extents must divide the number of elements")
                 }
-                dims[open] = batches == 1 ? .batch(multiple: left / known) : .fixed(left / known)
+                let extent = all.factor / known.factor
+                dims[open] = extent > 0 && all.batchPower > known.batchPower ? .batch(multiple: extent) : .fixed(extent)
             }
             return try g.reshape(x[0], to: Shape(dims))
         }
@@ -90,8 +87,18 @@ extension Tensor {
         return record(parts, op: "concat") { g, x throws(GraphError) in try g.add(.concat(axis: a), x) }
     }
 
-    /// Pieces of the given extents along an axis.
+    /// Pieces of the given extents along an axis, which they must fill.
     public func split(sizes: [Int], axis: Int) -> [Tensor] {
+        guard let a = resolve(axis, op: "split") else { return sizes.map { _ in poison } }
+        var left = shape[a].fixedValue
+        for size in sizes { left = left.flatMap { size >= 0 && size <= $0 ? $0 - size : nil } }
+        guard left == 0 else {
+            trace.fail(
+                GraphError(
+                    op: "split", operands: [type].compactMap { $0 }, message: "the sizes \(sizes) do not fill axis \(a)",
+                    hint: "sizes are 0 or more and add up to the extent, which is not the batch's"))
+            return sizes.map { _ in poison }
+        }
         var start = 0
         return sizes.map { size in
             defer { start += size }
@@ -150,6 +157,13 @@ extension Tensor {
 
     /// The `count` largest along the last axis, largest first, and their indices.
     public func topK(_ count: Int) -> (values: Tensor, indices: Tensor) {
+        guard count >= 0 else {
+            trace.fail(
+                GraphError(
+                    op: "topK", operands: [type].compactMap { $0 }, message: "cannot take \(count)",
+                    hint: "take 0 or more"))
+            return (poison, poison)
+        }
         let indices = argSorted(descending: true).sliced(axis: -1, to: count)
         return (gathering(along: -1, indices: indices), indices)
     }

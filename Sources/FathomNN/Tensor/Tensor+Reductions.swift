@@ -57,12 +57,14 @@ extension Tensor {
         return Tensor.record([self]) { g, x throws(GraphError) in try g.add(.argMax(axis: a), [x[0]]) }
     }
 
-    /// ln Σ eˣ along an axis, shifted by the maximum so that nothing overflows.
+    /// ln Σ eˣ along an axis, shifted by the maximum so that nothing overflows; −∞ for a row of −∞.
     public func logSumExp(axis: Int = -1, keepingAxes: Bool = false) -> Tensor {
-        // Shifting by a constant changes neither value nor gradient.
-        let top = max(alongAxes: [axis], keepingAxes: true).withoutGradient()
-        let result = log(exp(self - top).sum(alongAxes: [axis], keepingAxes: true)) + top
-        return keepingAxes || rank == 0 ? result : result.max(alongAxes: [axis])
+        guard let a = resolve(axis, op: "logSumExp") else { return poison }
+        // Shifting by a constant changes neither value nor gradient. Infinities are not shifted: ∞ − ∞ is NaN.
+        let peak = max(alongAxes: [a], keepingAxes: true).withoutGradient()
+        let top = peak.replacing(with: scalar(0), where: abs(peak) .== scalar(.infinity))
+        let result = log(exp(self - top).sum(alongAxes: [a], keepingAxes: true)) + top
+        return keepingAxes ? result : result.reshaped(to: shape.removing(axes: [a]).dims)
     }
 }
 

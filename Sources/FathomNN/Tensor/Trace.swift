@@ -173,7 +173,7 @@ public final class Trace {
             }
             return Tensor(trace: self, id: node)
         }
-        guard shape.fixedCount != nil else {
+        guard !shape.isSymbolic else {
             fail(
                 GraphError(
                     op: "parameter", message: "'\(path)' would have shape \(shape), which depends on the batch size",
