@@ -21,6 +21,8 @@ import ArgumentParser
             PredictCommand.self,
             DataCommand.self,
             LearningRateCommand.self,
+            InspectCommand.self,
+            ActivationsCommand.self,
             BenchCommand.self,
         ]
     )
