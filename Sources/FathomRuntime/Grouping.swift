@@ -674,10 +674,19 @@ struct Grouping {
             switch groups[g].extents[value] {
             case .perColumn: return groups[g].reduction == .rows
             case .perRow: return groups[g].reduction == .columns
-            case .full: return stored.contains(value) && uses[value.index].contains { $0.readsMemory } || canRecompute(value, in: b, depth: depth - 1)
+            case .full: return isKept(value) || canRecompute(value, in: b, depth: depth - 1)
             default: return false
             }
         }
+    }
+
+    /// Whether the forward pass itself needs the value in memory.
+    private func isKept(_ id: NodeID) -> Bool {
+        stored.contains(id)
+            && uses[id.index].contains { use in
+                use.readsMemory
+                    || graph[use.consumer].phase == .forward && groupOf[use.consumer.index] != groupOf[id.index]
+            }
     }
 
     private mutating func recompute(_ id: NodeID, in b: Int, _ members: inout Set<NodeID>, _ queue: inout [NodeID]) {
@@ -687,7 +696,7 @@ struct Grouping {
         for operand in operands(of: id) {
             let (value, _) = source(of: operand)
             guard let g = groupOf[value.index], groups[g].isRegion, !members.contains(value) else { continue }
-            if groups[g].extents[value] == .full, !(stored.contains(value) && uses[value.index].contains { $0.readsMemory }) {
+            if groups[g].extents[value] == .full, !isKept(value) {
                 recompute(value, in: b, &members, &queue)
             } else {
                 readAgain.insert(value)
