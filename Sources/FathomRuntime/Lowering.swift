@@ -12,6 +12,8 @@ struct Lowering {
     /// The share in which a buffer was last written, so that readers can keep to it.
     private var lastTouch: [Int: Touch] = [:]
     var named: [Buffer.Home: Int] = [:]
+    /// Copies of state as it was before the step, for outputs and for updates of other entries.
+    private var keptOld: [Int: Int] = [:]
 
     init(_ graph: Graph, maxBatch: Int, fusing: Bool) throws(GraphError) {
         self.graph = graph
@@ -600,9 +602,20 @@ struct Lowering {
         }
         var timesKept: [NodeID: Int] = [:]
         for id in graph.outputs.map(\.node) + graph.updates.map(\.node) { timesKept[grouping.memory(of: id), default: 0] += 1 }
+        // Another entry's old value is set aside before anything is written.
+        let written = Set(graph.updates.map(\.path))
+        func isOverwritten(_ b: Int) -> Bool { if case .state(let path) = buffers[b].home { written.contains(path) } else { false } }
+        for id in graph.updates.map(\.node) + graph.outputs.map(\.node) {
+            let kept = buffer(of: id)
+            guard isOverwritten(kept), keptOld[kept] == nil else { continue }
+            buffers.append(Buffer(count: buffers[kept].count, home: .arena))
+            keptOld[kept] = buffers.count - 1
+            copyAlone(id, kept, buffers.count - 1)
+            lastAccess[kept] = instructions.count - 1
+        }
         for (path, id) in graph.updates {
             let source = grouping.memory(of: id)
-            let produced = buffer(of: source)
+            let produced = keptOld[buffer(of: source)] ?? buffer(of: source)
             let target: Int
             if let known = named[.state(path)] {
                 target = known
@@ -617,17 +630,26 @@ struct Lowering {
                 redirect(produced, to: target, from: made, through: lastAccess[produced] ?? made)
                 lastAccess[target] = lastAccess[produced]
             } else {
-                let n = buffers[produced].count
-                emit(
-                    id, "copy",
-                    .copy(
-                        source: produced, into: target, extents: [n], from: [(1, Count())], to: [(1, Count())],
-                        sourceOffset: (0, Count()), offset: (0, Count()), value: .number(0)),
-                    cut: .none,
-                    [Access(buffer: produced, writes: false, touch: .first), Access(buffer: target, writes: true, touch: .first)])
+                copyAlone(id, produced, target)
                 lastAccess[target] = instructions.count - 1
             }
         }
+    }
+
+    private mutating func copyAlone(_ id: NodeID, _ source: Int, _ target: Int) {
+        emit(
+            id, "copy",
+            .copy(
+                source: source, into: target, extents: [buffers[source].count], from: [(1, Count())], to: [(1, Count())],
+                sourceOffset: (0, Count()), offset: (0, Count()), value: .number(0)),
+            cut: .none,
+            [Access(buffer: source, writes: false, touch: .first), Access(buffer: target, writes: true, touch: .first)])
+    }
+
+    /// The buffer that shows an output after the step: state that the step changes is shown as it was.
+    mutating func outputBuffer(of id: NodeID) -> Int {
+        let own = buffer(of: id)
+        return keptOld[own] ?? own
     }
 
     /// Makes every mention of a buffer, from its writer on, mean another.
