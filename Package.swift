@@ -8,10 +8,6 @@ let package = Package(
         .library(name: "Fathom", targets: ["Fathom"]),
         .executable(name: "fathom", targets: ["FathomCLI"]),
     ],
-    traits: [
-        .default(enabledTraits: ["OneDNN"]),
-        .trait(name: "OneDNN", description: "Large matrix products by the system's oneDNN library"),
-    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
@@ -22,9 +18,6 @@ let package = Package(
     targets: [
         // C: the vector kernels, the thread team and the plan's inner loop.
         .target(name: "CFathomKernels"),
-        .systemLibrary(
-            name: "COneDNN",
-            providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         // The built-in data sets, compiled in, so that a program needs no file beside it.
         .target(name: "CFathomDatasets"),
         .systemLibrary(
@@ -34,12 +27,7 @@ let package = Package(
         // The house, bottom up: imports point downward only.
         .target(name: "FathomGraph"),
         .target(name: "FathomReference", dependencies: ["FathomGraph"]),
-        .target(
-            name: "FathomRuntime",
-            dependencies: [
-                "FathomGraph", "CFathomKernels",
-                .target(name: "COneDNN", condition: .when(platforms: [.linux], traits: ["OneDNN"])),
-            ]),
+        .target(name: "FathomRuntime", dependencies: ["FathomGraph", "CFathomKernels"]),
         .target(name: "FathomNN", dependencies: ["FathomGraph", "FathomReference", "FathomRuntime"]),
         .target(
             name: "FathomData",

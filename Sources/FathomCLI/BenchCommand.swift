@@ -44,7 +44,8 @@ struct BenchCommand: ParsableCommand {
         let executable: Executable
         if let optimizer = workload.optimizer {
             let train = try TrainStep(
-                workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(optimizer), data: data, batch: workload.batch,
+                workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(optimizer), data: data,
+                batch: workload.batch,
                 team: team)
             try fill(workload, train.storage)
             try feed(workload) { body in _ = train.withInputs(batch: workload.batch, body) }
@@ -54,7 +55,8 @@ struct BenchCommand: ParsableCommand {
             value = { executable.scalar("loss") }
         } else {
             let source = try TrainStep(
-                workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(SGD()), data: data, batch: workload.batch,
+                workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(SGD()), data: data,
+                batch: workload.batch,
                 team: team)
             try fill(workload, source.storage)
             let forward = try InferenceStep(
@@ -92,12 +94,16 @@ struct BenchCommand: ParsableCommand {
         }
         blocks.sort()
         func quantile(_ q: Double) -> Double { blocks[min(blocks.count - 1, Int(q * Double(blocks.count)))] }
-        let flops = (0..<executable.instructionCount).reduce(0) { $0 + executable.instruction($1, batch: workload.batch).flops }
+        let flops = (0..<executable.instructionCount).reduce(0) {
+            $0 + executable.instruction($1, batch: workload.batch).flops
+        }
         if json {
             let line: [String: Any] = [
                 "workload": workload.key, "us_per_step": quantile(0.5), "us_min": blocks[0], "us_q1": quantile(0.25),
-                "us_q3": quantile(0.75), "blocks": blocks.count, "first_step_s": first / .seconds(1), "value0": Double(value0),
-                "value10": Double(value10), "peer": "fathom", "flush_denormals": false, "threads_used": executable.threadsUsed,
+                "us_q3": quantile(0.75), "blocks": blocks.count, "first_step_s": first / .seconds(1),
+                "value0": Double(value0),
+                "value10": Double(value10), "peer": "fathom", "flush_denormals": false,
+                "threads_used": executable.threadsUsed,
                 "plan_bytes": executable.peakBytes,
             ]
             let text = try JSONSerialization.data(withJSONObject: line, options: [.sortedKeys])
@@ -105,8 +111,10 @@ struct BenchCommand: ParsableCommand {
         } else {
             print(
                 String(
-                    format: "%@  %9.2f µs/step (best block %.2f)  %6.1f GFLOP/s  first step %.1f ms  %d thread(s)  %@", workload.key,
-                    quantile(0.5), blocks[0], Double(flops) / quantile(0.5) / 1e3, first / .milliseconds(1), executable.threadsUsed,
+                    format: "%@  %9.2f µs/step (best block %.2f)  %6.1f GFLOP/s  first step %.1f ms  %d thread(s)  %@",
+                    workload.key,
+                    quantile(0.5), blocks[0], Double(flops) / quantile(0.5) / 1e3, first / .milliseconds(1),
+                    executable.threadsUsed,
                     workload.title))
         }
     }

@@ -1,6 +1,12 @@
 import CFathomKernels
 import FathomGraph
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// A graph made ready to run: instructions, their memory, and the team that runs them.
 ///
 /// After a first run with a batch size, running it again allocates nothing. An executable is used by one thread at a time;
@@ -12,6 +18,8 @@ public final class Executable {
         public var fusing = true
         /// Run the graph through `verify()` first.
         public var verifying = false
+        /// Operations of a step below which one thread runs the plan alone: a barrier costs about as much as a few thousand.
+        package var soloWork = 1_000_000
 
         public init(fusing: Bool = true, verifying: Bool = false) {
             self.fusing = fusing
@@ -45,7 +53,8 @@ public final class Executable {
     ///   - state: holds every `state` entry of the graph.
     ///   - maxBatch: the largest batch a run may have.
     ///   - team: whose threads run the plan.
-    /// - Throws: ``GraphError`` when an entry is missing or has another size, or an operation has no lowering.
+    /// - Throws: ``GraphError`` when an entry is missing or has another size, a value would be too large, or an operation has
+    ///   no lowering.
     public init(
         _ graph: Graph, maxBatch: Int, state: StateStorage, team: Team, options: Options = Options()
     ) throws(GraphError) {
@@ -53,25 +62,44 @@ public final class Executable {
         if options.verifying { try graph.verify() }
         let primitive = try graph.inliningCalls(keeping: Self.kernels).splittingReductions().joiningPads()
         if options.verifying { try primitive.verify() }
+        try Self.checkSizes(primitive, maxBatch)
         var lowering = try Lowering(primitive, maxBatch: maxBatch, fusing: options.fusing)
         (self.graph, self.state, self.maxBatch, self.team) = (primitive, state, maxBatch, team)
         grouping = lowering.grouping
         var outputs: [String: (buffer: Int, type: TensorType)] = [:]
-        for (name, id) in primitive.outputs { outputs[name] = (lowering.buffer(of: id), primitive[id].type) }
+        for (name, id) in primitive.outputs {
+            if outputs[name] != nil { throw GraphError(op: "plan", message: "two outputs are called '\(name)'") }
+            outputs[name] = (lowering.outputBuffer(of: id), primitive[id].type)
+        }
         self.outputs = outputs
         lowering.mergeUpdates(state)
         instructions = lowering.instructions
         buffers = lowering.buffers
-        let arenaCount = Self.planMemory(&instructions, &buffers, keeping: Set(outputs.values.map(\.buffer)), maxBatch, state)
+        let arenaCount = Self.planMemory(
+            &instructions, &buffers, keeping: Set(outputs.values.map(\.buffer)), maxBatch, state)
         arena = Memory(count: arenaCount)
         for node in primitive.nodes {
             switch node.op {
             case .input(let name):
-                if inputs[name] == nil { inputs[name] = (Memory(count: node.type.shape.count(batch: maxBatch)), node.type) }
+                if let known = inputs[name] {
+                    guard known.type == node.type else {
+                        throw GraphError(
+                            op: "input", message: "'\(name)' is \(known.type) in one place and \(node.type) in another")
+                    }
+                } else {
+                    inputs[name] = (Memory(count: node.type.shape.count(batch: maxBatch)), node.type)
+                }
             case .state(let path):
-                guard let entry = state.entry(path) else { throw GraphError(op: "state", message: "'\(path)' has no storage") }
+                guard let entry = state.entry(path) else {
+                    throw GraphError(op: "state", message: "'\(path)' has no storage")
+                }
+                guard node.type.element != .int32 else {
+                    throw GraphError(
+                        op: "state", message: "'\(path)' is i32", hint: "keep floats in the training state")
+                }
                 guard entry.count == node.type.shape.fixedCount else {
-                    throw GraphError(op: "state", message: "'\(path)' holds \(entry.count) values, not \(node.type.shape)")
+                    throw GraphError(
+                        op: "state", message: "'\(path)' holds \(entry.count) values, not \(node.type.shape)")
                 }
             default: break
             }
@@ -79,7 +107,7 @@ public final class Executable {
         for (path, id) in primitive.updates where state.entry(path)?.count != primitive.shape(of: id).fixedCount {
             throw GraphError(op: "update", message: "'\(path)' has no storage of \(primitive.shape(of: id)) values")
         }
-        threads = Self.usefulThreads(instructions, maxBatch, team.threads)
+        threads = Self.work(instructions, maxBatch) < Double(options.soloWork) ? 1 : team.threads
         scratch = .allocate(capacity: team.threads)
         scratch.initialize(repeating: nil, count: team.threads)
         peakBytes = 4 * (arenaCount + inputs.values.reduce(0) { $0 + $1.memory.count })
@@ -97,22 +125,29 @@ public final class Executable {
     ///
     /// The buffer stays where it is for the life of the executable.
     public func withInput<R>(_ name: String, batch: Int, _ body: (UnsafeMutableRawBufferPointer) -> R) -> R? {
-        guard let (memory, type) = inputs[name], batch <= maxBatch else { return nil }
+        guard let (memory, type) = inputs[name], (0...maxBatch).contains(batch) else { return nil }
         return body(UnsafeMutableRawBufferPointer(start: memory.base, count: 4 * type.shape.count(batch: batch)))
     }
 
     /// Copies values into an input. Returns `false` when the name or the number of values does not fit.
     @discardableResult
     public func setInput(_ name: String, _ values: [Float]) -> Bool {
-        guard let (memory, type) = inputs[name], type.element != .int32, values.count <= memory.count else { return false }
+        guard let (memory, type) = inputs[name], type.element != .int32, values.count <= memory.count else {
+            return false
+        }
         memory.base.update(from: values, count: values.count)
         return true
     }
 
     @discardableResult
     public func setInput(_ name: String, _ values: [Int32]) -> Bool {
-        guard let (memory, type) = inputs[name], type.element == .int32, values.count <= memory.count else { return false }
-        values.withUnsafeBytes { UnsafeMutableRawPointer(memory.base).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory.base), byteCount: $0.count) }
+        guard let (memory, type) = inputs[name], type.element == .int32, values.count <= memory.count else {
+            return false
+        }
+        values.withUnsafeBytes {
+            UnsafeMutableRawPointer(memory.base).copyMemory(
+                from: $0.baseAddress ?? UnsafeRawPointer(memory.base), byteCount: $0.count)
+        }
         return true
     }
 
@@ -151,9 +186,10 @@ public final class Executable {
         }
     }
 
-    /// The values of an output after a run with `batch` rows; integers are converted.
+    /// The values of an output after a run with `batch` rows; integers are converted. Empty for an unknown name or a batch
+    /// that is not in 0…`maxBatch`.
     public func output(_ name: String, batch: Int) -> [Float] {
-        guard let (buffer, type) = outputs[name] else { return [] }
+        guard let (buffer, type) = outputs[name], (0...maxBatch).contains(batch) else { return [] }
         let count = type.shape.count(batch: batch)
         let base = pointer(buffer)
         if type.element == .int32 {
@@ -185,6 +221,12 @@ public final class Executable {
 
     /// Threads that this plan uses: small ones are done sooner alone.
     public var threadsUsed: Int { threads }
+
+    /// The instructions as the team runs them with `batch` rows, for checks of the plan itself.
+    package func withPlan<R>(batch: Int, _ body: (UnsafeBufferPointer<fk_instr>) throws -> R) throws -> R? {
+        if current?.batch != batch { try prepare(batch) }
+        return try current.map { try body(UnsafeBufferPointer(start: $0.instrs, count: $0.count)) }
+    }
 
     // MARK: Preparing
 
@@ -253,9 +295,12 @@ public final class Executable {
         func n(_ count: Count) -> Int64 { Int64(count.resolved(batch)) }
         x.barrier = instruction.barrier ? 1 : 0
         switch instruction.cut {
-        case .rows(let count, let granule): (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_ROWS.rawValue), n(count), Int64(granule))
-        case .columns(let count, let granule): (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_COLS.rawValue), n(count), Int64(granule))
-        case .units(let count, let granule): (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_UNITS.rawValue), n(count), Int64(granule))
+        case .rows(let count, let granule):
+            (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_ROWS.rawValue), n(count), Int64(granule))
+        case .columns(let count, let granule):
+            (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_COLS.rawValue), n(count), Int64(granule))
+        case .units(let count, let granule):
+            (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_UNITS.rawValue), n(count), Int64(granule))
         case .none: (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_NONE.rawValue), 0, 1)
         }
         switch instruction.work {
@@ -263,7 +308,8 @@ public final class Executable {
             let (m, nn, k) = (n(m), n(nn), n(k))
             x.kind = UInt8((batches == nil ? FK_I_GEMM : FK_I_BATCH_GEMM).rawValue)
             x.u.gemm = fk_gemm_args(
-                m: m, n: nn, k: k, a: pointer(a), lda: ta ? m : k, ta: ta, b: pointer(b), ldb: tb ? k : nn, tb: tb, c: pointer(c),
+                m: m, n: nn, k: k, a: pointer(a), lda: ta ? m : k, ta: ta, b: pointer(b), ldb: tb ? k : nn, tb: tb,
+                c: pointer(c),
                 ldc: nn, bias: bias.map { UnsafePointer(pointer($0)) }, accumulate: false, activation: 0)
             (x.stride_a, x.stride_b, x.stride_c) = (m * k, k * nn, m * nn)
             x.batches = batches.map(n) ?? 1
@@ -284,25 +330,32 @@ public final class Executable {
                 }
             }
             copy.dst = pointer(into) + offset.factor * offset.of.resolved(batch)
-            if let source { copy.src = UnsafePointer(pointer(source) + sourceOffset.factor * sourceOffset.of.resolved(batch)) }
+            if let source {
+                copy.src = UnsafePointer(pointer(source) + sourceOffset.factor * sourceOffset.of.resolved(batch))
+            }
             switch value {
             case .number(let v): copy.value = v
             case .host(let id): copy.value = grouping.hostValue(id, batch: batch)
             }
             x.u.copy = copy
             if instruction.cut == .none { x.extent = extents.first.map(n) ?? 1 }
-        case .indexed(let kind, let source, let indices, let into, let outer, let extent, let inner, let taken, let mode, let along):
+        case .indexed(
+            let kind, let source, let indices, let into, let outer, let extent, let inner, let taken, let mode,
+            let along):
             x.kind = UInt8(kind.rawValue)
             x.u.indexed = fk_indexed(
-                outer: n(outer), extent: n(extent), inner: n(inner), taken: n(taken), dst: pointer(into), src: pointer(source),
+                outer: n(outer), extent: n(extent), inner: n(inner), taken: n(taken), dst: pointer(into),
+                src: pointer(source),
                 indices: indices.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) }, mode: mode,
                 along: along ? 1 : 0)
-        case .crossEntropy(let logits, let labels, let gradient, let scale, let isGradient, let into, let rows, let classes):
+        case .crossEntropy(
+            let logits, let labels, let gradient, let scale, let isGradient, let into, let rows, let classes):
             x.kind = UInt8((isGradient ? FK_I_XENT_GRAD : FK_I_XENT).rawValue)
             x.u.xent = fk_xent(
                 rows: n(rows), classes: Int64(classes), logits: pointer(logits),
                 labels: UnsafeRawPointer(pointer(labels)).assumingMemoryBound(to: Int32.self),
-                g: gradient.map { UnsafePointer(pointer($0)) }, scale: scale.map { grouping.hostValue($0, batch: batch) } ?? 1,
+                g: gradient.map { UnsafePointer(pointer($0)) },
+                scale: scale.map { grouping.hostValue($0, batch: batch) } ?? 1,
                 out: pointer(into))
         }
     }
@@ -332,8 +385,8 @@ public final class Executable {
             }
             c.extra = op.extra
             if let index = op.index {
-                c.extra = UInt32(max(index.inner.resolved(batch), 1))
-                c.extra2 = UInt32(max(index.extent.resolved(batch), 1))
+                c.extra = UInt32(clamping: max(index.inner.resolved(batch), 1))
+                c.extra2 = UInt32(clamping: max(index.extent.resolved(batch), 1))
             }
             ops[i] = c
         }
@@ -372,18 +425,40 @@ public final class Executable {
         if x.cut == UInt8(FK_CUT_NONE.rawValue) { x.extent = Int64(rows) }
     }
 
-    /// Small plans run on one thread: a barrier costs about as much as a few thousand operations.
-    private static func usefulThreads(_ instructions: [Instruction], _ batch: Int, _ available: Int) -> Int {
-        let flops = instructions.reduce(0) { $0 + $1.flops.resolved(batch) }
-        let bytes = instructions.reduce(0) { sum, x in
-            if case .region(let r) = x.work { sum + (r.rows * r.columns).resolved(batch) * (r.ops.count + 1) } else { sum }
+    /// The operations of a step, as far as they decide whether threads pay.
+    private static func work(_ instructions: [Instruction], _ batch: Int) -> Double {
+        instructions.reduce(0) { sum, x in
+            var own = Double(x.flops.resolved(batch))
+            if case .region(let r) = x.work {
+                own += 8 * Double((r.rows * r.columns).resolved(batch)) * Double(r.ops.count + 1)
+            }
+            return sum + own
         }
-        return flops + 8 * bytes < 1_000_000 ? 1 : available
     }
-}
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
+    /// Sizes are multiplied freely from here on: none may come near what an integer holds.
+    private static func checkSizes(_ graph: Graph, _ maxBatch: Int) throws(GraphError) {
+        for (i, node) in graph.nodes.enumerated() {
+            var count = 1
+            for dim in node.type.shape.dims {
+                let (factor, isBatch): (Int, Bool) =
+                    switch dim {
+                    case .fixed(let n): (n, false)
+                    case .batch(let multiple): (multiple, true)
+                    }
+                let (extent, a) = factor.multipliedReportingOverflow(by: isBatch ? maxBatch : 1)
+                let (product, b) = count.multipliedReportingOverflow(by: max(extent, 1))
+                guard !a, !b, product <= largestCount else {
+                    throw GraphError(
+                        op: node.op.name,
+                        message: "\(node.type.shape) holds more than 2³² values when B is \(maxBatch)",
+                        hint: "use a smaller batch", layer: graph.layer(of: NodeID(i)))
+                }
+                count = product
+            }
+        }
+    }
+
+    /// The largest number of elements of one value.
+    private static let largestCount = 1 << 32
+}

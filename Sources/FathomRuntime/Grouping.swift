@@ -64,11 +64,13 @@ enum AxisPattern: Equatable {
             self = .all
         } else if flags.prefix(count).allSatisfy({ $0 }) {
             self = .leading(
-                rows: Count(axes.prefix(count).map { shape[$0] }), columns: Count(axes.dropFirst(count).map { shape[$0] }))
+                rows: Count(axes.prefix(count).map { shape[$0] }),
+                columns: Count(axes.dropFirst(count).map { shape[$0] }))
         } else if flags.suffix(count).allSatisfy({ $0 }) {
             let lead = flags.count - count
             self = .trailing(
-                rows: Count(axes.prefix(lead).map { shape[$0] }), columns: Count(axes.dropFirst(lead).map { shape[$0] }))
+                rows: Count(axes.prefix(lead).map { shape[$0] }), columns: Count(axes.dropFirst(lead).map { shape[$0] })
+            )
         } else {
             self = .irregular
         }
@@ -117,7 +119,8 @@ struct Grouping {
         for (i, node) in graph.nodes.enumerated() where node.type.shape.rank == 0 && node.type.element == .float32 {
             switch node.op {
             case .constant, .extent: hostScalars.insert(NodeID(i))
-            case .unary, .binary: if node.inputs.allSatisfy({ hostScalars.contains($0) }) { hostScalars.insert(NodeID(i)) }
+            case .unary, .binary:
+                if node.inputs.allSatisfy({ hostScalars.contains($0) }) { hostScalars.insert(NodeID(i)) }
             case .reshape, .broadcast:
                 if node.inputs.allSatisfy({ hostScalars.contains($0) }) { hostScalars.insert(NodeID(i)) }
             default: break
@@ -289,7 +292,9 @@ struct Grouping {
     /// x·W + b with nothing else reading x·W is one product that starts from b.
     private mutating func findBiases() {
         var readers = [Int](repeating: 0, count: graph.nodes.count)
-        for (i, node) in graph.nodes.enumerated() where live[i] { for input in node.inputs { readers[input.index] += 1 } }
+        for (i, node) in graph.nodes.enumerated() where live[i] {
+            for input in node.inputs { readers[input.index] += 1 }
+        }
         for (_, id) in graph.outputs { readers[id.index] += 1 }
         for (_, id) in graph.updates { readers[id.index] += 1 }
         for (i, node) in graph.nodes.enumerated() where live[i] && node.op == .binary(.add) {
@@ -384,11 +389,15 @@ struct Grouping {
             // Updates stay alike, so that they can be joined later; other phases take in what only they need.
             if groups[g].phase != graph[id].phase
                 && (groups[g].phase == .update || !outside.isEmpty || stored.contains(id))
-            { continue }
+            {
+                continue
+            }
             // Sums over the batch need every thread's rows: where rows are shared out they stay by themselves.
             if !prefersColumns, groups[g].reduction == .rows, (groups[g].split?.rows.power ?? 0) > 0 { continue }
             // Everything outside must be able to run after the group.
-            if outside.contains(where: { groupOf[$0.consumer.index].map { isAncestor($0, of: g) } ?? false }) { continue }
+            if outside.contains(where: { groupOf[$0.consumer.index].map { isAncestor($0, of: g) } ?? false }) {
+                continue
+            }
             var candidate = groups[g]
             guard let extent = demand(on: id, uses, g, &candidate) else { continue }
             if !outside.isEmpty || stored.contains(id) {
@@ -431,8 +440,10 @@ struct Grouping {
             candidate.total = Count(source.dims)
             let extent: Extent
             switch pattern(ofReduction: id, axes: axes) {
-            case .leading(let rows, let columns): (extent, candidate.split, candidate.reduction) = (.perColumn, (rows, columns), .rows)
-            case .trailing(let rows, let columns): (extent, candidate.split, candidate.reduction) = (.perRow, (rows, columns), .columns)
+            case .leading(let rows, let columns):
+                (extent, candidate.split, candidate.reduction) = (.perColumn, (rows, columns), .rows)
+            case .trailing(let rows, let columns):
+                (extent, candidate.split, candidate.reduction) = (.perRow, (rows, columns), .columns)
             case .all, .none, .irregular:
                 (extent, candidate.split, candidate.reduction) = (.perColumn, (candidate.total, Count()), .rows)
             }
@@ -481,7 +492,9 @@ struct Grouping {
     }
 
     /// The extent of a value read by `reader` through views.
-    func extent(below through: [NodeID], from consumer: Extent, reducedBy reader: NodeID, _ group: inout Group) -> Extent? {
+    func extent(below through: [NodeID], from consumer: Extent, reducedBy reader: NodeID, _ group: inout Group)
+        -> Extent?
+    {
         var extent = consumer
         if reductionAxes(reader) != nil, !isFreeOfReduction(reader) { extent = .full }
         for view in through {
@@ -528,7 +541,9 @@ struct Grouping {
             let (source, through) = source(of: operand)
             guard let here = self.extent(below: through, from: extent, reducedBy: id, &group) else { return false }
             if isSlice(source) {
-                guard here == .full, let slice = columns(ofSlice: source), fit(&group, slice.rows, slice.columns) else { return false }
+                guard here == .full, let slice = columns(ofSlice: source), fit(&group, slice.rows, slice.columns) else {
+                    return false
+                }
             }
             // An index counts whole elements of the domain.
             if case .iota = graph[source].op, here != .full { return false }
@@ -548,7 +563,8 @@ struct Grouping {
                 let extent = graph.shape(of: part)[axis].fixedValue ?? 0
                 let value = memory(of: part)
                 let rows = Count(graph.shape(of: part).dims.dropLast())
-                if let g = groupOf[value.index], groups[g].isRegion, uses[value.index].count == 1, !kept.contains(value),
+                if let g = groupOf[value.index], groups[g].isRegion, uses[value.index].count == 1,
+                    !kept.contains(value),
                     groups[g].extents[value] == .full, fit(&groups[g], rows, Count(factor: extent))
                 {
                     columnTargets[value] = (NodeID(i), start, width)
@@ -575,7 +591,11 @@ struct Grouping {
                     guard let g = groupOf[value.index] else { isPlain = false; continue }
                     if g != s {
                         producers.insert(g)
-                        if groups[g].extents[value] != .perColumn || through.contains(where: { graph.shape(of: $0) != graph.shape(of: value) && graph[$0].op != .reshape }) {
+                        if groups[g].extents[value] != .perColumn
+                            || through.contains(where: {
+                                graph.shape(of: $0) != graph.shape(of: value) && graph[$0].op != .reshape
+                            })
+                        {
                             isPlain = false
                         }
                     }
@@ -617,7 +637,9 @@ struct Grouping {
     /// Whether no third group must run between two.
     private func canJoin(_ a: Int, _ b: Int) -> Bool {
         for x in groups.indices where x != a && x != b && !groups[x].nodes.isEmpty {
-            if isAncestor(a, of: x) && isAncestor(x, of: b) || isAncestor(b, of: x) && isAncestor(x, of: a) { return false }
+            if isAncestor(a, of: x) && isAncestor(x, of: b) || isAncestor(b, of: x) && isAncestor(x, of: a) {
+                return false
+            }
         }
         return true
     }
@@ -651,7 +673,8 @@ struct Grouping {
                 for operand in operands(of: reader) {
                     let (value, through) = source(of: operand)
                     if members.contains(value) || !through.allSatisfy({ graph[$0].op == .reshape }) { continue }
-                    guard groups[b].extents[reader] == .full, reductionAxes(reader) == nil || graph.shape(of: value) == graph.shape(of: operand),
+                    guard groups[b].extents[reader] == .full,
+                        reductionAxes(reader) == nil || graph.shape(of: value) == graph.shape(of: operand),
                         canRecompute(value, in: b, depth: 4)
                     else { continue }
                     recompute(value, in: b, &members, &queue)
@@ -757,7 +780,8 @@ struct Grouping {
             if groups[g].phase == .update { priority[g] += 2 * graph.nodes.count }
         }
         var waiting = before.map(\.count)
-        var ready = PriorityQueue(groups.indices.filter { waiting[$0] == 0 && !groups[$0].nodes.isEmpty }.map { (priority[$0], $0) })
+        var ready = PriorityQueue(
+            groups.indices.filter { waiting[$0] == 0 && !groups[$0].nodes.isEmpty }.map { (priority[$0], $0) })
         var order: [Int] = []
         while let (_, g) = ready.popFirst() {
             order.append(g)
@@ -809,7 +833,9 @@ private struct PriorityQueue {
         var i = 0
         while true {
             var smallest = i
-            for child in [2 * i + 1, 2 * i + 2] where child < heap.count && heap[child] < heap[smallest] { smallest = child }
+            for child in [2 * i + 1, 2 * i + 2] where child < heap.count && heap[child] < heap[smallest] {
+                smallest = child
+            }
             if smallest == i { return first }
             heap.swapAt(i, smallest)
             i = smallest

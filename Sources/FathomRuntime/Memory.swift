@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A block of floats aligned to a cache line, zeroed, freed with its owner.
@@ -17,7 +17,7 @@ final class Memory {
         let isLarge = bytes >= 1 << 22
         let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: isLarge ? 1 << 21 : 128)
         #if os(Linux)
-        if isLarge { madvise(raw, bytes, MADV_HUGEPAGE) }
+            if isLarge { madvise(raw, bytes, MADV_HUGEPAGE) }
         #endif
         memset(raw, 0, bytes)
         base = raw.bindMemory(to: Float.self, capacity: bytes / 4)

@@ -68,7 +68,9 @@ extension Executable {
             }
         }
         instructions.placeBarriers { a, b in
-            a == b || places[a].start < places[b].end && places[b].start < places[a].end && places[a].space == places[b].space
+            a == b
+                || places[a].start < places[b].end && places[b].start < places[a].end
+                    && places[a].space == places[b].space
         }
         return end
     }
@@ -101,7 +103,10 @@ private struct FreeList {
     private var blocks: [(offset: Int, count: Int)] = []
 
     mutating func take(_ need: Int) -> Int? {
-        guard let best = blocks.indices.filter({ blocks[$0].count >= need }).min(by: { blocks[$0].count < blocks[$1].count })
+        guard
+            let best = blocks.indices.filter({ blocks[$0].count >= need }).min(by: {
+                blocks[$0].count < blocks[$1].count
+            })
         else { return nil }
         let offset = blocks[best].offset
         if blocks[best].count == need {

@@ -25,16 +25,29 @@ extension Lowering {
         candidates.sort { $0.start < $1.start }
         var dropped: Set<Int> = []
         var run: [Candidate] = []
+        var taken: Set<Int> = []
         for candidate in candidates {
-            if let last = run.last, follows(candidate.index, last.index, by: StateStorage.padded(last.count), state) {
+            // One gradient for two parameters has one place, so it cannot stand twice in a run.
+            let own = gradients(of: candidate.index)
+            if let last = run.last, follows(candidate.index, last.index, by: StateStorage.padded(last.count), state),
+                taken.isDisjoint(with: own)
+            {
                 run.append(candidate)
+                taken.formUnion(own)
             } else {
                 merge(run.map { ($0.index, $0.count) }, state, &dropped)
-                run = [candidate]
+                (run, taken) = ([candidate], own)
             }
         }
         merge(run.map { ($0.index, $0.count) }, state, &dropped)
         instructions = instructions.enumerated().filter { !dropped.contains($0.offset) }.map(\.element)
+    }
+
+    /// Buffers of working memory that an update reads element by element.
+    private func gradients(of index: Int) -> Set<Int> {
+        guard case .region(let region) = instructions[index].work else { return [] }
+        return Set(
+            region.registers.filter { $0.extent == .full }.compactMap(\.buffer).filter { buffers[$0].home == .arena })
     }
 
     /// Whether update `next` is update `first` shifted by `distance` floats in every operand.
@@ -43,7 +56,8 @@ extension Lowering {
             a.ops == b.ops, a.registers.count == b.registers.count
         else { return false }
         for (x, y) in zip(a.registers, b.registers) {
-            guard x.extent == y.extent, x.kind == y.kind, x.isDeferred == y.isDeferred, x.width == nil, y.width == nil else { return false }
+            guard x.extent == y.extent, x.kind == y.kind, x.isDeferred == y.isDeferred, x.width == nil, y.width == nil
+            else { return false }
             guard let p = x.buffer, let q = y.buffer else { continue }
             if x.extent == .scalar {
                 if p != q { return false }
@@ -51,7 +65,9 @@ extension Lowering {
             }
             switch (buffers[p].home, buffers[q].home) {
             case (.state(let u), .state(let v)):
-                guard let s = state.entry(u), let t = state.entry(v), t.offset == s.offset + distance else { return false }
+                guard let s = state.entry(u), let t = state.entry(v), t.offset == s.offset + distance else {
+                    return false
+                }
             case (.arena, .arena):
                 // A gradient can be placed where it suits, unless it already has been.
                 if buffers[p].parent != nil || buffers[q].parent != nil || p == q { return false }
@@ -61,16 +77,30 @@ extension Lowering {
         return true
     }
 
+    /// Whether two buffers are one, or overlap in the training state.
+    private func shareState(_ a: Int, _ b: Int, _ state: StateStorage) -> Bool {
+        if a == b { return true }
+        guard case .state(let u) = buffers[a].home, case .state(let v) = buffers[b].home, let x = state.entry(u),
+            let y = state.entry(v)
+        else { return false }
+        return x.offset < y.offset + buffers[b].count.resolved(maxBatch)
+            && y.offset < x.offset + buffers[a].count.resolved(maxBatch)
+    }
+
     private mutating func merge(_ run: [(index: Int, count: Int)], _ state: StateStorage, _ dropped: inout Set<Int>) {
         guard run.count > 1, let target = run.map(\.index).max(),
             case .region(var merged) = instructions[run[0].index].work
         else { return }
         let members = Set(run.map(\.index))
-        // Written entries must not be read by anything between an update and the place of the joined one.
+        // Between an update and the place of the joined one nothing may read what it writes, or write what it reads.
         for (index, _) in run {
-            let written = Set(instructions[index].accesses.filter(\.writes).map(\.buffer))
-            for i in (index + 1)..<(target + 1) where !members.contains(i) && i > index {
-                if instructions[i].accesses.contains(where: { written.contains($0.buffer) }) { return }
+            for i in (index + 1)..<(target + 1) where !members.contains(i) {
+                let conflict = instructions[i].accesses.contains { other in
+                    instructions[index].accesses.contains {
+                        ($0.writes || other.writes) && shareState($0.buffer, other.buffer, state)
+                    }
+                }
+                if conflict { return }
             }
         }
         let total = run.dropLast().reduce(0) { $0 + StateStorage.padded($1.count) } + (run.last?.count ?? 0)
