@@ -2,9 +2,9 @@ import CFathomKernels
 import FathomGraph
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A graph made ready to run: instructions, their memory, and the team that runs them.
