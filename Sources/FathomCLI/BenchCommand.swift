@@ -123,17 +123,32 @@ struct BenchCommand: ParsableCommand {
         var times = [UInt64](repeating: 0, count: executable.instructionCount)
         let runs = max(10, count / 4)
         for _ in 0..<runs { try executable.run(batch: workload.batch, profile: &times) }
-        var kinds: [String: (time: Double, count: Int, flops: Int)] = [:]
+        var kinds: [String: (time: Double, count: Int, flops: Int, bytes: Int)] = [:]
         for (i, time) in times.enumerated() {
             let x = executable.instruction(i, batch: workload.batch)
             let key = "\(x.phase) \(x.name)"
-            let known = kinds[key] ?? (0, 0, 0)
-            kinds[key] = (known.time + Double(time) / Double(runs), known.count + 1, known.flops + x.flops)
+            let known = kinds[key] ?? (0, 0, 0, 0)
+            kinds[key] = (
+                known.time + Double(time) / Double(runs), known.count + 1, known.flops + x.flops, known.bytes + x.bytes
+            )
         }
-        print("\(workload.key)  \(executable.instructionCount) instructions, \(executable.peakBytes / 1024) KiB")
+        let one = executable.team.measurePeak()
+        let share = Double(executable.threadsUsed) / Double(executable.team.threads)
+        let (peakFlops, peakBytes) = (one.flops * share, one.bytes * share)
+        print(
+            String(
+                format: "%@  %d instructions, %d KiB of working memory; peak of %d thread(s): %.0f GFLOP/s, %.0f GB/s",
+                workload.key, executable.instructionCount, executable.peakBytes / 1024, executable.threadsUsed,
+                peakFlops / 1e9, peakBytes / 1e9))
         for (key, value) in kinds.sorted(by: { $0.value.time > $1.value.time }) {
-            let rate = value.flops > 0 ? String(format: "%6.1f GFLOP/s", Double(value.flops) / value.time) : ""
-            print(String(format: "%10.2f µs  ×%-4d ", value.time / 1e3, value.count) + "\(key)  \(rate)")
+            let (rate, unit, peak) =
+                value.flops > 0
+                ? (Double(value.flops) / value.time, "GFLOP/s", peakFlops / 1e9)
+                : (Double(value.bytes) / value.time, "GB/s", peakBytes / 1e9)
+            print(
+                String(format: "%10.2f µs  ×%-4d %6.1f ", value.time / 1e3, value.count, rate)
+                    + unit.padding(toLength: 8, withPad: " ", startingAt: 0)
+                    + String(format: "%4.0f %% of peak  ", 100 * rate / max(peak, 1e-9)) + key)
         }
     }
 

@@ -24,6 +24,7 @@ import ArgumentParser
             InspectCommand.self,
             ActivationsCommand.self,
             BenchCommand.self,
+            StorageDrillCommand.self,
         ]
     )
 

@@ -213,10 +213,24 @@ public final class Executable {
         }.joined(separator: "\n")
     }
 
-    /// What instruction `i` is: name, layer and floating-point operations for a batch.
-    public func instruction(_ i: Int, batch: Int) -> (name: String, layer: String, phase: Phase, flops: Int) {
+    /// What an instruction does, for profiles.
+    public struct Description: Sendable {
+        public let name: String
+        public let layer: String
+        public let phase: Phase
+        /// Floating-point operations of matrix products; 0 for other work.
+        public let flops: Int
+        /// Bytes of the arrays it reads and writes.
+        public let bytes: Int
+    }
+
+    /// What instruction `i` is, for a batch.
+    public func instruction(_ i: Int, batch: Int) -> Description {
         let x = instructions[i]
-        return (x.name + " " + x.work.summary(batch), x.layer, x.phase, x.flops.resolved(batch))
+        let bytes = x.accesses.reduce(0) { $0 + 4 * buffers[$1.buffer].count.resolved(batch) }
+        return Description(
+            name: x.name + " " + x.work.summary(batch), layer: x.layer, phase: x.phase, flops: x.flops.resolved(batch),
+            bytes: bytes)
     }
 
     /// Threads that this plan uses: small ones are done sooner alone.

@@ -140,6 +140,9 @@ void fk_team_run(fk_team *, int threads, const fk_instr *, int64_t count, void *
 /// Bytes of scratch one member of a team of `threads` may need for this instruction.
 size_t fk_instr_scratch(const fk_instr *, int threads);
 int64_t fk_lanes(void);
+/// What one thread can do here, measured in a few milliseconds: multiply-adds in registers, and copying 4 MiB.
+double fk_peak_flops(void);
+double fk_peak_bytes(void);
 uint64_t fk_now(void);                          // monotonic nanoseconds
 int fk_processors(void);                        // processors this process may run on
 #endif
