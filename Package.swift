@@ -57,12 +57,14 @@ let package = Package(
         .executableTarget(name: "ServerExample", dependencies: ["Fathom"], path: "Examples/Server"),
 
         // The table of operations with their cases, which the graph's and the runtime's tests share; golden values.
+        .target(name: "CAllocations", path: "Tests/Allocations"),
         .target(name: "FathomTestSupport", dependencies: ["FathomGraph", "FathomReference"], path: "Tests/Support"),
         .testTarget(name: "FathomGraphTests", dependencies: ["FathomGraph", "FathomReference", "FathomTestSupport"]),
         .testTarget(
             name: "FathomRuntimeTests",
             dependencies: [
-                "FathomGraph", "FathomReference", "FathomRuntime", "FathomNN", "CFathomKernels", "FathomTestSupport",
+                "FathomGraph", "FathomReference", "FathomRuntime", "FathomNN", "CFathomKernels", "CAllocations",
+                "FathomTestSupport",
             ]),
         .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
         .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),

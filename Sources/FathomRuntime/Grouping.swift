@@ -386,6 +386,7 @@ struct Grouping {
         }
         for g in candidates {
             let outside = uses.filter { groupOf[$0.consumer.index] != g }
+            if groups[g].nodes.count >= Self.longestProgram { continue }
             // Updates stay alike, so that they can be joined later; other phases take in what only they need.
             if groups[g].phase != graph[id].phase
                 && (groups[g].phase == .update || !outside.isEmpty || stored.contains(id))
@@ -477,6 +478,8 @@ struct Grouping {
     /// Limits of what a tile holds in cache.
     private static let widestRow = 8192
     private static let longestColumn = 1024
+    /// The most nodes of a region: its registers are numbered by 16 bits and kept on the stack.
+    private static let longestProgram = 2048
 
     /// What the group's nodes need this node's value to be, or `nil` when they disagree.
     private func demand(on id: NodeID, _ uses: [Use], _ g: Int, _ group: inout Group) -> Extent? {
@@ -636,6 +639,7 @@ struct Grouping {
 
     /// Whether no third group must run between two.
     private func canJoin(_ a: Int, _ b: Int) -> Bool {
+        if groups[a].nodes.count + groups[b].nodes.count > Self.longestProgram { return false }
         for x in groups.indices where x != a && x != b && !groups[x].nodes.isEmpty {
             if isAncestor(a, of: x) && isAncestor(x, of: b) || isAncestor(b, of: x) && isAncestor(x, of: a) {
                 return false

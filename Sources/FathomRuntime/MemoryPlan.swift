@@ -22,6 +22,23 @@ extension Executable {
             last[root(b)] = instructions.count
             first[root(b)] = min(first[root(b)], instructions.count - 1)
         }
+        // Values that every instruction shares out by the same rows: their memory can be handed on from one to the next of the
+        // same size without a barrier, because each thread then follows itself.
+        var rows = [Touch?](repeating: nil, count: buffers.count)
+        var isMixed = Set(kept.map(root))
+        for x in instructions {
+            for access in x.accesses {
+                let b = root(access.buffer)
+                guard case .rows = access.touch, b == access.buffer, rows[b] == nil || rows[b] == access.touch else {
+                    isMixed.insert(b)
+                    continue
+                }
+                rows[b] = access.touch
+            }
+        }
+        func share(_ b: Int) -> Share? {
+            isMixed.contains(b) ? nil : rows[b].map { Share(rows: $0, count: buffers[b].count) }
+        }
         let sizes = buffers.map { StateStorage.padded($0.count.resolved(maxBatch)) }
         let placed = buffers.indices.filter { buffers[$0].home == .arena && buffers[$0].parent == nil && last[$0] >= 0 }
         // Barriers that the values themselves need: memory freed since the last one may still be read by a slower thread.
@@ -39,20 +56,34 @@ extension Executable {
             let starts = Dictionary(grouping: placed) { first[$0] }
             let ends = Dictionary(grouping: placed) { last[$0] }
             var waiting: [Int] = []
+            // Free since the last barrier, for values of the same share alone.
+            var handed: [Share: [Int]] = [:]
             for i in instructions.indices {
                 if instructions[i].barrier {
                     for b in waiting { free.give(buffers[b].offset, sizes[b]) }
                     waiting = []
+                    for (own, offsets) in handed {
+                        for offset in offsets { free.give(offset, StateStorage.padded(own.count.resolved(maxBatch))) }
+                    }
+                    handed = [:]
                 }
                 for b in (starts[i] ?? []).sorted(by: { sizes[$0] > sizes[$1] }) {
-                    if let offset = free.take(sizes[b]) {
+                    if let own = share(b), let offset = handed[own]?.popLast() {
+                        buffers[b].offset = offset
+                    } else if let offset = free.take(sizes[b]) {
                         buffers[b].offset = offset
                     } else {
                         buffers[b].offset = end
                         end += sizes[b]
                     }
                 }
-                waiting += ends[i] ?? []
+                for b in ends[i] ?? [] {
+                    if let own = share(b) {
+                        handed[own, default: []].append(buffers[b].offset)
+                    } else {
+                        waiting.append(b)
+                    }
+                }
             }
         }
         // Where each buffer lies: a space and a range of floats in it.
@@ -68,12 +99,19 @@ extension Executable {
             }
         }
         instructions.placeBarriers { a, b in
-            a == b
+            if a != b, places[a].start == places[b].start, let own = share(a), own == share(b) { return false }
+            return a == b
                 || places[a].start < places[b].end && places[b].start < places[a].end
                     && places[a].space == places[b].space
         }
         return end
     }
+}
+
+/// The rows in which all threads share a value, and its size.
+private struct Share: Hashable {
+    var rows: Touch
+    var count: Count
 }
 
 extension [Instruction] {

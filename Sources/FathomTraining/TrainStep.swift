@@ -164,7 +164,10 @@ public final class TrainStep {
     public func run(batch: Int, learningRate: Double) throws(GraphError) -> Float {
         step += 1
         feed(executable, learningRate)
-        try executable.run(batch: batch)
+        do { try executable.run(batch: batch) } catch {
+            step -= 1  // a step that was refused is none
+            throw error
+        }
         return executable.scalar("loss")
     }
 

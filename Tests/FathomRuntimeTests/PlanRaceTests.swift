@@ -1,0 +1,213 @@
+import CFathomKernels
+import FathomGraph
+import FathomNN
+import FathomRuntime
+import FathomTestSupport
+import Testing
+
+/// Between two barriers no thread may touch what another writes.
+///
+/// Worked out from the finished instructions alone, element by element, without the planner's own account of who touches
+/// what: a missing barrier shows on every run, not only when threads happen to meet.
+@Suite struct PlanRaceTests {
+    /// The elements that one thread's share of an instruction reads or writes, as runs of floats.
+    struct Touches {
+        var runs: [(start: UInt, count: Int, writes: Bool)] = []
+
+        mutating func add(_ p: UnsafePointer<Float>?, _ offset: Int, _ count: Int, writes: Bool) {
+            guard let p, count > 0 else { return }
+            runs.append((UInt(bitPattern: p) / 4 &+ UInt(bitPattern: offset), count, writes))
+        }
+
+        /// Rows × columns of a matrix with a leading dimension.
+        mutating func add(_ p: UnsafePointer<Float>?, rows: Range<Int>, columns: Range<Int>, ld: Int, writes: Bool) {
+            for i in rows { add(p, i * ld + columns.lowerBound, columns.count, writes: writes) }
+        }
+
+        /// What thread `t` of `n` touches when it runs `x`.
+        init(_ x: fk_instr, _ t: Int, of n: Int) {
+            let (extent, granule) = (Int(x.extent), Int(x.granule))
+            let units = (extent + granule - 1) / granule
+            var share = min(units * t / n * granule, extent)..<min(units * (t + 1) / n * granule, extent)
+            let isAlone = UInt32(x.cut) == FK_CUT_NONE.rawValue
+            if isAlone {
+                if t != 0 { return }
+                share = 0..<extent
+            } else if share.isEmpty {
+                return
+            }
+            let rowsCut = UInt32(x.cut) == FK_CUT_ROWS.rawValue
+            let columnsCut = UInt32(x.cut) == FK_CUT_COLS.rawValue
+            switch fk_kind(UInt32(x.kind)) {
+            case FK_I_GEMM, FK_I_BATCH_GEMM:
+                let g = x.u.gemm
+                let isBatch = UInt32(x.kind) == FK_I_BATCH_GEMM.rawValue
+                let rows = rowsCut ? share : 0..<Int(g.m)
+                let columns = columnsCut ? share : 0..<Int(g.n)
+                let (k, whole) = (0..<Int(g.k), isBatch ? (isAlone ? 0..<Int(x.batches) : share) : 0..<1)
+                for b in whole {
+                    let (a, w, c) = (g.a + b * Int(x.stride_a), g.b + b * Int(x.stride_b), g.c + b * Int(x.stride_c))
+                    add(a, rows: g.ta ? k : rows, columns: g.ta ? rows : k, ld: Int(g.lda), writes: false)
+                    add(w, rows: g.tb ? columns : k, columns: g.tb ? k : columns, ld: Int(g.ldb), writes: false)
+                    add(c, rows: rows, columns: columns, ld: Int(g.ldc), writes: true)
+                    add(g.bias, columns.lowerBound, columns.count, writes: false)
+                }
+            case FK_I_REGION:
+                let r = x.u.region
+                let rows = columnsCut || isAlone ? 0..<Int(r.rows) : share
+                let columns = columnsCut ? share : 0..<Int(r.cols)
+                for i in 0..<Int(r.reg_count) where r.regs[i].memory != 0 {
+                    let g = r.regs[i]
+                    let writes = g.memory == 2
+                    switch Int(g.kind) {
+                    case 0: add(g.base, rows: rows, columns: columns, ld: Int(g.ld), writes: writes)
+                    case 1: add(g.base, rows.lowerBound, rows.count, writes: writes)
+                    case 2: add(g.base, columns.lowerBound, columns.count, writes: writes)
+                    default: add(g.base, 0, 1, writes: writes)
+                    }
+                }
+            case FK_I_NDCOPY:
+                let c = x.u.copy
+                var index = [Int](repeating: 0, count: Int(c.rank))
+                let (e, d, s) = (Self.array(c.extent), Self.array(c.dst_stride), Self.array(c.src_stride))
+                let limits = index.indices.map { $0 == 0 ? share : 0..<e[$0] }
+                if limits.contains(where: \.isEmpty) { return }
+                index = limits.map(\.lowerBound)
+                while true {
+                    add(c.dst, zip(index, d).reduce(0) { $0 + $1.0 * $1.1 }, 1, writes: true)
+                    add(c.src, zip(index, s).reduce(0) { $0 + $1.0 * $1.1 }, 1, writes: false)
+                    var axis = index.count - 1
+                    while axis >= 0 {
+                        index[axis] += 1
+                        if index[axis] < limits[axis].upperBound { break }
+                        index[axis] = limits[axis].lowerBound
+                        axis -= 1
+                    }
+                    if axis < 0 { break }
+                }
+            case FK_I_XENT, FK_I_XENT_GRAD:
+                let c = x.u.xent
+                let n = Int(c.classes)
+                add(c.logits, share.lowerBound * n, share.count * n, writes: false)
+                c.labels?.withMemoryRebound(to: Float.self, capacity: 1) {
+                    add($0, share.lowerBound, share.count, writes: false)
+                }
+                add(c.g, share.lowerBound, share.count, writes: false)
+                let width = UInt32(x.kind) == FK_I_XENT.rawValue ? 1 : n
+                add(c.out, share.lowerBound * width, share.count * width, writes: true)
+            default:
+                // Indexed operations: reads anywhere, writes by unit, row or column.
+                let c = x.u.indexed
+                let (outer, extent, inner, taken) = (Int(c.outer), Int(c.extent), Int(c.inner), Int(c.taken))
+                let kind = fk_kind(UInt32(x.kind))
+                let read =
+                    kind == FK_I_SCATTER ? outer * taken * inner : outer * extent * inner
+                add(c.src, 0, read, writes: false)
+                let indices = taken * (c.along != 0 ? outer * inner : 1)
+                c.indices?.withMemoryRebound(to: Float.self, capacity: 1) { add($0, 0, indices, writes: false) }
+                switch kind {
+                case FK_I_GATHER:
+                    let width = c.along != 0 ? taken * inner : inner
+                    add(c.dst, share.lowerBound * width, share.count * width, writes: true)
+                case FK_I_SCATTER:
+                    let rows = columnsCut ? 0..<outer : share
+                    add(
+                        c.dst, rows: (rows.lowerBound * extent)..<(rows.upperBound * extent),
+                        columns: columnsCut ? share : 0..<inner, ld: inner, writes: true)
+                case FK_I_CUMSUM:
+                    add(c.dst, share.lowerBound * extent * inner, share.count * extent * inner, writes: true)
+                case FK_I_ARGSORT:
+                    for u in share {
+                        let (o, j) = u.quotientAndRemainder(dividingBy: inner)
+                        add(
+                            c.dst, rows: (o * extent)..<((o + 1) * extent), columns: j..<(j + 1), ld: inner,
+                            writes: true)
+                    }
+                default: add(c.dst, share.lowerBound, share.count, writes: true)
+                }
+            }
+        }
+
+        static func array<T>(_ tuple: T) -> [Int] {
+            withUnsafeBytes(of: tuple) { $0.bindMemory(to: Int64.self).map { Int($0) } }
+        }
+    }
+
+    /// The first instruction that meets another thread's work, or `nil`.
+    static func conflict(_ plan: UnsafeBufferPointer<fk_instr>, threads: Int) -> (later: Int, threads: [Int])? {
+        var written: [UInt: Int] = [:]
+        /// Threads that have read the element, as bits.
+        var read: [UInt: UInt64] = [:]
+        for (i, x) in plan.enumerated() {
+            if x.barrier != 0 {
+                written = [:]
+                read = [:]
+            }
+            // What one thread does within an instruction is in order; what two do is not.
+            for t in 0..<threads {
+                for (start, count, writes) in Touches(x, t, of: threads).runs {
+                    for place in start..<(start + UInt(count)) {
+                        if let other = written[place], other != t { return (i, [other, t]) }
+                        if writes {
+                            if let readers = read[place], readers & ~(1 << UInt64(t)) != 0 {
+                                return (i, [readers.trailingZeroBitCount, t])
+                            }
+                            written[place] = t
+                        } else {
+                            read[place, default: 0] |= 1 << UInt64(t)
+                        }
+                    }
+                }
+            }
+        }
+        return nil
+    }
+
+    static func check(_ executable: Executable, batches: [Int], _ what: String) throws {
+        for batch in batches {
+            for threads in [2, 3, 4] {
+                let found = try executable.withPlan(batch: batch) { conflict($0, threads: threads) }
+                if let found = found ?? nil {
+                    Issue.record(
+                        "\(what), B = \(batch): threads \(found.threads) of \(threads) meet at \(found.later)\n\(executable.listing)"
+                    )
+                    return
+                }
+            }
+        }
+    }
+
+    @Test(arguments: ModelRow.all + DeterminismTests.awkward.dropLast()) func threadsNeverMeet(_ row: ModelRow) throws {
+        let model = try ModelStep(row, Adam())
+        for fusing in [true, false] {
+            let executable = try model.executable(maxBatch: 37, threads: 4, fusing: fusing, graph: model.plain())
+            try Self.check(
+                executable, batches: fusing ? [37, 6] : [37], "\(row.name), \(fusing ? "fused" : "unfused")")
+        }
+    }
+
+    /// A large net shares memory over time, so that barriers must also guard its second use.
+    @Test func threadsNeverMeetInReusedMemory() throws {
+        let row = ModelRow("deep", [80]) {
+            for _ in 0..<8 {
+                Residual {
+                    Dense(64); Tanh(); Dense(80).named("second")
+                }
+            }; Dense(5)
+        }
+        let model = try ModelStep(row, SGD(momentum: 0.9))
+        let executable = try model.executable(maxBatch: 70, threads: 4, graph: model.plain())
+        try Self.check(executable, batches: [70], row.name)
+    }
+
+    @Test(arguments: OpTable.problems.filter { $0.batch > 0 }) func threadsNeverMeetInOneOperation(_ problem: OpProblem)
+        throws
+    {
+        if problem.feeds.contains(where: { $0.isState && ($0.type.element != .float32 || $0.type.shape.isSymbolic) }) {
+            return
+        }
+        let storage = StateStorage(problem.feeds.filter(\.isState).map { ($0.name, $0.shape.reduce(1, *)) })
+        let executable = try Executable(problem.graph, maxBatch: problem.batch, state: storage, team: Team(threads: 4))
+        try Self.check(executable, batches: [problem.batch], "\(problem)")
+    }
+}
