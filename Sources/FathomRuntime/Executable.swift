@@ -18,8 +18,8 @@ public final class Executable {
         public var fusing = true
         /// Run the graph through `verify()` first.
         public var verifying = false
-        /// Operations of a step below which one thread runs the plan alone: a barrier costs about as much as a few thousand.
-        package var soloWork = 1_000_000
+        /// Use the whole team even where it does not pay, for tests of its work.
+        package var usesWholeTeam = false
 
         public init(fusing: Bool = true, verifying: Bool = false) {
             self.fusing = fusing
@@ -47,7 +47,7 @@ public final class Executable {
     private var scratch: UnsafeMutablePointer<UnsafeMutableRawPointer?>
     private var scratchMemory: [Memory] = []
     private var current: Prepared?
-    private let threads: Int
+    private var pace: Pace
 
     /// - Parameters:
     ///   - state: holds every `state` entry of the graph.
@@ -107,7 +107,8 @@ public final class Executable {
         for (path, id) in primitive.updates where state.entry(path)?.count != primitive.shape(of: id).fixedCount {
             throw GraphError(op: "update", message: "'\(path)' has no storage of \(primitive.shape(of: id)) values")
         }
-        threads = Self.work(instructions, maxBatch) < Double(options.soloWork) ? 1 : team.threads
+        pace = Pace(
+            work: Self.work(instructions, maxBatch), team: team.threads, isForced: options.usesWholeTeam)
         scratch = .allocate(capacity: team.threads)
         scratch.initialize(repeating: nil, count: team.threads)
         peakBytes = 4 * (arenaCount + inputs.values.reduce(0) { $0 + $1.memory.count })
@@ -172,7 +173,10 @@ public final class Executable {
     public func run(batch: Int) throws(GraphError) {
         if current?.batch != batch { try prepare(batch) }
         guard let current else { return }
+        let (threads, isTimed) = pace.next
+        let start = isTimed ? fk_now() : 0
         fk_team_run(team.handle, Int32(threads), current.instrs, Int64(current.count), scratch, nil)
+        if isTimed { pace.ran(nanoseconds: fk_now() - start) } else { pace.ran() }
     }
 
     /// Runs the plan, adding each instruction's nanoseconds to `profile`, which has one entry per instruction.
@@ -182,7 +186,8 @@ public final class Executable {
             throw GraphError(op: "run", message: "the profile needs \(instructions.count) entries")
         }
         profile.withUnsafeMutableBufferPointer {
-            fk_team_run(team.handle, Int32(threads), current.instrs, Int64(current.count), scratch, $0.baseAddress)
+            fk_team_run(
+                team.handle, Int32(pace.next.threads), current.instrs, Int64(current.count), scratch, $0.baseAddress)
         }
     }
 
@@ -233,8 +238,8 @@ public final class Executable {
             bytes: bytes)
     }
 
-    /// Threads that this plan uses: small ones are done sooner alone.
-    public var threadsUsed: Int { threads }
+    /// Threads that this plan uses at present: small plans are done sooner by one.
+    public var threadsUsed: Int { pace.next.threads }
 
     /// The instructions as the team runs them with `batch` rows, for checks of the plan itself.
     package func withPlan<R>(batch: Int, _ body: (UnsafeBufferPointer<fk_instr>) throws -> R) throws -> R? {

@@ -12,7 +12,7 @@ struct ExecutableTests {
         let states = problem.feeds.filter(\.isState)
         let storage = StateStorage(states.map { ($0.name, $0.shape.reduce(1, *)) })
         var options = Executable.Options(fusing: fusing, verifying: true)
-        options.soloWork = 0  // small as they are, all threads shall have their share
+        options.usesWholeTeam = true  // small as they are, all threads shall have their share
         let executable = try Executable(
             graph ?? problem.graph, maxBatch: max(maxBatch ?? problem.batch, 1), state: storage,
             team: Team(threads: threads),

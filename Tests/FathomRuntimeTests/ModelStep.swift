@@ -100,7 +100,7 @@ struct ModelStep {
         maxBatch: Int, threads: Int = 1, fusing: Bool = true, graph: Graph? = nil, storage: StateStorage? = nil
     ) throws -> Executable {
         var options = Executable.Options(fusing: fusing, verifying: true)
-        options.soloWork = 0
+        options.usesWholeTeam = true
         return try Executable(
             graph ?? self.graph, maxBatch: maxBatch, state: storage ?? self.storage(), team: Team(threads: threads),
             options: options)
