@@ -8,10 +8,6 @@ let package = Package(
         .library(name: "Fathom", targets: ["Fathom"]),
         .executable(name: "fathom", targets: ["FathomCLI"]),
     ],
-    traits: [
-        .default(enabledTraits: ["OneDNN"]),
-        .trait(name: "OneDNN", description: "Large matrix products by the system's oneDNN library"),
-    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
@@ -22,9 +18,6 @@ let package = Package(
     targets: [
         // C: the vector kernels, the thread team and the plan's inner loop.
         .target(name: "CFathomKernels"),
-        .systemLibrary(
-            name: "COneDNN",
-            providers: [.apt(["libdnnl-dev"]), .brew(["onednn"])]),
         // The built-in data sets, compiled in, so that a program needs no file beside it.
         .target(name: "CFathomDatasets"),
         .systemLibrary(
@@ -34,12 +27,7 @@ let package = Package(
         // The house, bottom up: imports point downward only.
         .target(name: "FathomGraph"),
         .target(name: "FathomReference", dependencies: ["FathomGraph"]),
-        .target(
-            name: "FathomRuntime",
-            dependencies: [
-                "FathomGraph", "CFathomKernels",
-                .target(name: "COneDNN", condition: .when(platforms: [.linux], traits: ["OneDNN"])),
-            ]),
+        .target(name: "FathomRuntime", dependencies: ["FathomGraph", "CFathomKernels"]),
         .target(name: "FathomNN", dependencies: ["FathomGraph", "FathomReference", "FathomRuntime"]),
         .target(
             name: "FathomData",
@@ -61,16 +49,27 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // Small programs that use the library and fail when their result is not what it should be.
+        .executableTarget(name: "DigitsExample", dependencies: ["Fathom"], path: "Examples/Digits"),
+        .executableTarget(name: "RegressionExample", dependencies: ["Fathom"], path: "Examples/Regression"),
+        .executableTarget(name: "SpiralsExample", dependencies: ["Fathom"], path: "Examples/Spirals"),
+        .executableTarget(name: "CustomLayerExample", dependencies: ["Fathom"], path: "Examples/CustomLayer"),
+        .executableTarget(name: "ServerExample", dependencies: ["Fathom"], path: "Examples/Server"),
+
         // The table of operations with their cases, which the graph's and the runtime's tests share; golden values.
         .target(name: "CAllocations", path: "Tests/Allocations"),
         .target(name: "FathomTestSupport", dependencies: ["FathomGraph", "FathomReference"], path: "Tests/Support"),
         .testTarget(name: "FathomGraphTests", dependencies: ["FathomGraph", "FathomReference", "FathomTestSupport"]),
         .testTarget(
             name: "FathomRuntimeTests",
-            dependencies: ["FathomGraph", "FathomReference", "FathomRuntime", "FathomNN", "CFathomKernels", "CAllocations", "FathomTestSupport"]),
+            dependencies: [
+                "FathomGraph", "FathomReference", "FathomRuntime", "FathomNN", "CFathomKernels", "CAllocations",
+                "FathomTestSupport",
+            ]),
         .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
         .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
         .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
+        .testTarget(name: "FathomCLITests", dependencies: ["FathomTraining", "FathomCLI"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -2,6 +2,7 @@
 #include "exec.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tile.h"
@@ -10,14 +11,42 @@ static const struct {
     void (*region)(const fk_region *, int64_t, int64_t, int64_t, int64_t, float *);
     void (*reduce)(const fk_indexed *, int64_t, int64_t);
     void (*xent)(const fk_xent *, bool, int64_t, int64_t);
+    void (*native)(const fk_native *, int64_t, int64_t);
+    double (*peak)(int64_t);
     int64_t lanes;
 } kernels[] = {
-    {fk_region_run_base, fk_reduce_run_base, fk_xent_run_base, 4},
+    {fk_region_run_base, fk_reduce_run_base, fk_xent_run_base, fk_native_run_base, fk_peak_run_base, 4},
 #if defined(__x86_64__)
-    {fk_region_run_avx2, fk_reduce_run_avx2, fk_xent_run_avx2, 8},
-    {fk_region_run_avx512, fk_reduce_run_avx512, fk_xent_run_avx512, 16},
+    {fk_region_run_avx2, fk_reduce_run_avx2, fk_xent_run_avx2, fk_native_run_avx2, fk_peak_run_avx2, 8},
+    {fk_region_run_avx512, fk_reduce_run_avx512, fk_xent_run_avx512, fk_native_run_avx512, fk_peak_run_avx512, 16},
 #endif
 };
+
+double fk_peak_flops(void) {
+    double best = 0;
+    for (int i = 0; i < 5; i++) {
+        uint64_t start = fk_now();
+        double flops = kernels[fk_isa()].peak(40000);
+        double rate = flops / (double)(fk_now() - start) * 1e9;
+        if (rate > best) best = rate;
+    }
+    return best;
+}
+
+double fk_peak_bytes(void) {
+    enum { N = 1 << 20 };       // floats of each of two arrays: past the second-level cache
+    float *a = calloc(2 * N, sizeof *a);
+    if (!a) return 0;
+    double best = 0;
+    for (int i = 0; i < 6; i++) {
+        uint64_t start = fk_now();
+        memcpy(a, a + N, N * sizeof *a);
+        double rate = 2.0 * N * sizeof *a / (double)(fk_now() - start) * 1e9;
+        if (i > 0 && rate > best) best = rate;
+    }
+    free(a);
+    return best;
+}
 
 int64_t fk_lanes(void) { return kernels[fk_isa()].lanes; }
 
@@ -233,6 +262,7 @@ void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch) {
     case FK_I_ARGSORT: argsort(&x->u.indexed, lo, hi, scratch); break;
     case FK_I_XENT: kernels[isa].xent(&x->u.xent, false, lo, hi); break;
     case FK_I_XENT_GRAD: kernels[isa].xent(&x->u.xent, true, lo, hi); break;
+    case FK_I_NATIVE: kernels[isa].native(&x->u.native, lo, hi); break;
     default: break;
     }
 }

@@ -44,7 +44,8 @@ struct BenchCommand: ParsableCommand {
         let executable: Executable
         if let optimizer = workload.optimizer {
             let train = try TrainStep(
-                workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(optimizer), data: data, batch: workload.batch,
+                workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(optimizer), data: data,
+                batch: workload.batch,
                 team: team)
             try fill(workload, train.storage)
             try feed(workload) { body in _ = train.withInputs(batch: workload.batch, body) }
@@ -54,7 +55,8 @@ struct BenchCommand: ParsableCommand {
             value = { executable.scalar("loss") }
         } else {
             let source = try TrainStep(
-                workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(SGD()), data: data, batch: workload.batch,
+                workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(SGD()), data: data,
+                batch: workload.batch,
                 team: team)
             try fill(workload, source.storage)
             let forward = try InferenceStep(
@@ -92,12 +94,16 @@ struct BenchCommand: ParsableCommand {
         }
         blocks.sort()
         func quantile(_ q: Double) -> Double { blocks[min(blocks.count - 1, Int(q * Double(blocks.count)))] }
-        let flops = (0..<executable.instructionCount).reduce(0) { $0 + executable.instruction($1, batch: workload.batch).flops }
+        let flops = (0..<executable.instructionCount).reduce(0) {
+            $0 + executable.instruction($1, batch: workload.batch).flops
+        }
         if json {
             let line: [String: Any] = [
                 "workload": workload.key, "us_per_step": quantile(0.5), "us_min": blocks[0], "us_q1": quantile(0.25),
-                "us_q3": quantile(0.75), "blocks": blocks.count, "first_step_s": first / .seconds(1), "value0": Double(value0),
-                "value10": Double(value10), "peer": "fathom", "flush_denormals": false, "threads_used": executable.threadsUsed,
+                "us_q3": quantile(0.75), "blocks": blocks.count, "first_step_s": first / .seconds(1),
+                "value0": Double(value0),
+                "value10": Double(value10), "peer": "fathom", "flush_denormals": false,
+                "threads_used": executable.threadsUsed,
                 "plan_bytes": executable.peakBytes,
             ]
             let text = try JSONSerialization.data(withJSONObject: line, options: [.sortedKeys])
@@ -105,8 +111,10 @@ struct BenchCommand: ParsableCommand {
         } else {
             print(
                 String(
-                    format: "%@  %9.2f µs/step (best block %.2f)  %6.1f GFLOP/s  first step %.1f ms  %d thread(s)  %@", workload.key,
-                    quantile(0.5), blocks[0], Double(flops) / quantile(0.5) / 1e3, first / .milliseconds(1), executable.threadsUsed,
+                    format: "%@  %9.2f µs/step (best block %.2f)  %6.1f GFLOP/s  first step %.1f ms  %d thread(s)  %@",
+                    workload.key,
+                    quantile(0.5), blocks[0], Double(flops) / quantile(0.5) / 1e3, first / .milliseconds(1),
+                    executable.threadsUsed,
                     workload.title))
         }
     }
@@ -115,17 +123,32 @@ struct BenchCommand: ParsableCommand {
         var times = [UInt64](repeating: 0, count: executable.instructionCount)
         let runs = max(10, count / 4)
         for _ in 0..<runs { try executable.run(batch: workload.batch, profile: &times) }
-        var kinds: [String: (time: Double, count: Int, flops: Int)] = [:]
+        var kinds: [String: (time: Double, count: Int, flops: Int, bytes: Int)] = [:]
         for (i, time) in times.enumerated() {
             let x = executable.instruction(i, batch: workload.batch)
             let key = "\(x.phase) \(x.name)"
-            let known = kinds[key] ?? (0, 0, 0)
-            kinds[key] = (known.time + Double(time) / Double(runs), known.count + 1, known.flops + x.flops)
+            let known = kinds[key] ?? (0, 0, 0, 0)
+            kinds[key] = (
+                known.time + Double(time) / Double(runs), known.count + 1, known.flops + x.flops, known.bytes + x.bytes
+            )
         }
-        print("\(workload.key)  \(executable.instructionCount) instructions, \(executable.peakBytes / 1024) KiB")
+        let one = executable.team.measurePeak()
+        let share = Double(executable.threadsUsed) / Double(executable.team.threads)
+        let (peakFlops, peakBytes) = (one.flops * share, one.bytes * share)
+        print(
+            String(
+                format: "%@  %d instructions, %d KiB of working memory; peak of %d thread(s): %.0f GFLOP/s, %.0f GB/s",
+                workload.key, executable.instructionCount, executable.peakBytes / 1024, executable.threadsUsed,
+                peakFlops / 1e9, peakBytes / 1e9))
         for (key, value) in kinds.sorted(by: { $0.value.time > $1.value.time }) {
-            let rate = value.flops > 0 ? String(format: "%6.1f GFLOP/s", Double(value.flops) / value.time) : ""
-            print(String(format: "%10.2f µs  ×%-4d ", value.time / 1e3, value.count) + "\(key)  \(rate)")
+            let (rate, unit, peak) =
+                value.flops > 0
+                ? (Double(value.flops) / value.time, "GFLOP/s", peakFlops / 1e9)
+                : (Double(value.bytes) / value.time, "GB/s", peakBytes / 1e9)
+            print(
+                String(format: "%10.2f µs  ×%-4d %6.1f ", value.time / 1e3, value.count, rate)
+                    + unit.padding(toLength: 8, withPad: " ", startingAt: 0)
+                    + String(format: "%4.0f %% of peak  ", 100 * rate / max(peak, 1e-9)) + key)
         }
     }
 

@@ -13,26 +13,36 @@ struct Workload {
     let paths: [(String, String)]
 
     static let all: [Workload] = {
-        let tiny = Sequential { Dense(32); Tanh(); Dense(10) }
+        let tiny = Sequential {
+            Dense(32); Tanh(); Dense(10)
+        }
         let tinyPaths = dense("l0", "dense1") + dense("l1", "dense2")
         let deep = Sequential {
             for _ in 0..<30 { Dense(128); BatchNorm(); ReLU() }
             Dense(10)
         }
         let deepPaths =
-            (0..<30).flatMap { dense("l\($0)", "dense\($0 + 1)") + norm("n\($0)", "batchNorm\($0 + 1)") } + dense("head", "dense31")
-        let wide = Sequential { Dense(2048); ReLU(); Dense(2048); ReLU(); Dense(10) }
+            (0..<30).flatMap { dense("l\($0)", "dense\($0 + 1)") + norm("n\($0)", "batchNorm\($0 + 1)") }
+            + dense("head", "dense31")
+        let wide = Sequential {
+            Dense(2048); ReLU(); Dense(2048); ReLU(); Dense(10)
+        }
         let widePaths = (0..<3).flatMap { dense("l\($0)", "dense\($0 + 1)") }
         let residual = Sequential {
             Dense(256)
-            for _ in 0..<24 { Residual { BatchNorm(); ReLU(); Dense(256); BatchNorm(); ReLU(); Dense(256) } }
+            for _ in 0..<24 {
+                Residual {
+                    BatchNorm(); ReLU(); Dense(256); BatchNorm(); ReLU(); Dense(256)
+                }
+            }
             Dense(10)
         }
         let residualPaths =
             dense("stem", "dense1")
             + (0..<24).flatMap { b in
                 (0..<2).flatMap { i in
-                    norm("b\(b).n\(i)", "residual\(b + 1).batchNorm\(i + 1)") + dense("b\(b).l\(i)", "residual\(b + 1).dense\(i + 1)")
+                    norm("b\(b).n\(i)", "residual\(b + 1).batchNorm\(i + 1)")
+                        + dense("b\(b).l\(i)", "residual\(b + 1).dense\(i + 1)")
                 }
             } + dense("head", "dense2")
         let highway = Sequential {
@@ -44,13 +54,15 @@ struct Workload {
             dense("stem", "dense1") + (0..<50).flatMap { dense("h\($0)", "highway\($0 + 1)") } + dense("head", "dense2")
         return [
             Workload(
-                key: "T1", title: "tiny MLP 64-32-10", model: tiny, input: 64, batch: 32, optimizer: SGD(learningRate: 1e-2),
+                key: "T1", title: "tiny MLP 64-32-10", model: tiny, input: 64, batch: 32,
+                optimizer: SGD(learningRate: 1e-2),
                 paths: tinyPaths),
             Workload(
                 key: "T2", title: "deep 30 × (dense 128, batch norm, ReLU)", model: deep, input: 64, batch: 64,
                 optimizer: SGD(learningRate: 1e-6, momentum: 0.9), paths: deepPaths),
             Workload(
-                key: "T3", title: "wide 784-2048-2048-10", model: wide, input: 784, batch: 256, optimizer: Adam(learningRate: 1e-5),
+                key: "T3", title: "wide 784-2048-2048-10", model: wide, input: 784, batch: 256,
+                optimizer: Adam(learningRate: 1e-5),
                 paths: widePaths),
             Workload(
                 key: "T4", title: "residual MLP, 24 blocks of 256", model: residual, input: 784, batch: 128,
@@ -58,8 +70,12 @@ struct Workload {
             Workload(
                 key: "T5", title: "highway 50 × 64", model: highway, input: 784, batch: 64,
                 optimizer: SGD(learningRate: 1e-2, momentum: 0.9), paths: highwayPaths),
-            Workload(key: "I1", title: "inference, T1's net", model: tiny, input: 64, batch: 1, optimizer: nil, paths: tinyPaths),
-            Workload(key: "I2", title: "inference, T3's net", model: wide, input: 784, batch: 1, optimizer: nil, paths: widePaths),
+            Workload(
+                key: "I1", title: "inference, T1's net", model: tiny, input: 64, batch: 1, optimizer: nil,
+                paths: tinyPaths),
+            Workload(
+                key: "I2", title: "inference, T3's net", model: wide, input: 784, batch: 1, optimizer: nil,
+                paths: widePaths),
         ]
     }()
 
@@ -68,6 +84,9 @@ struct Workload {
     }
 
     private static func norm(_ name: String, _ path: String) -> [(String, String)] {
-        [(name + ".g", path + ".scale"), (name + ".b", path + ".shift"), (name + ".m", path + ".mean"), (name + ".v", path + ".variance")]
+        [
+            (name + ".g", path + ".scale"), (name + ".b", path + ".shift"), (name + ".m", path + ".mean"),
+            (name + ".v", path + ".variance"),
+        ]
     }
 }

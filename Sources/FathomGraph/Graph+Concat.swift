@@ -18,13 +18,19 @@ extension Graph {
         let order = nodes.indices.filter { live[$0] }
         return try rebuilt { (graph: inout Graph, node: Node, inputs: [NodeID]) throws(GraphError) -> NodeID in
             position += 1
-            guard node.op == .binary(.add), !isInner[order[position]] else { return try graph.add(node.op, inputs, type: node.type) }
+            guard node.op == .binary(.add), !isInner[order[position]] else {
+                return try graph.add(node.op, inputs, type: node.type)
+            }
             // The terms of the sum, as far as single-use additions go.
             var terms: [NodeID] = []
             var open = inputs
             while let id = open.popLast() {
                 let term = graph[id]
-                if term.op == .binary(.add), terms.count + open.count < 64 { open += term.inputs } else { terms.append(id) }
+                if term.op == .binary(.add), terms.count + open.count < 64 {
+                    open += term.inputs
+                } else {
+                    terms.append(id)
+                }
             }
             var parts: [(low: Int, id: NodeID, extent: Int)] = []
             var common: Int?

@@ -24,7 +24,8 @@ extension Graph {
             }
             let shape = graph.shape(of: inputs[0])
             let long = axes.filter { shape[$0] != .fixed(1) }
-            guard long.count > 1, long.count == shape.dims.count(where: { $0 != .fixed(1) }), let last = long.max() else {
+            guard long.count > 1, long.count == shape.dims.count(where: { $0 != .fixed(1) }), let last = long.max()
+            else {
                 return try graph.add(node.op, inputs, type: node.type)
             }
             let partial = try graph.add(rebuild([last]), inputs)

@@ -64,7 +64,8 @@ public enum Op: Hashable, Sendable {
 
     /// Functions of one number.
     public enum Unary: UInt8, Hashable, Sendable, CaseIterable {
-        case neg, exp, expm1, log, log1p, tanh, sigmoid, softplus, erf, erfc, sqrt, rsqrt, abs, sign, floor, ceil, round, sin, cos
+        case neg, exp, expm1, log, log1p, tanh, sigmoid, softplus, erf, erfc, sqrt, rsqrt, abs, sign, floor, ceil,
+            round, sin, cos
         /// `int32` random bits to a float in [0, 1): the upper 24 bits × 2⁻²⁴.
         case uniformFromBits
     }
@@ -119,14 +120,16 @@ public enum Op: Hashable, Sendable {
         switch self {
         case .input(let name), .state(let name): " \"\(name)\""
         case .constant(let value): " \(value)"
-        case .iota(let axis), .gather(let axis), .scatterAdd(let axis), .gatherAlong(let axis), .scatterAddAlong(let axis),
+        case .iota(let axis), .gather(let axis), .scatterAdd(let axis), .gatherAlong(let axis),
+            .scatterAddAlong(let axis),
             .concat(let axis), .argMax(let axis):
             " axis=\(axis)"
         case .randomBits(let stream): " stream=\(stream)"
         case .extent(let axes), .sum(let axes), .max(let axes), .min(let axes): " axes=\(axes)"
         case .cast(let type): " \(type)"
         case .transpose(let axes): " \(axes)"
-        case .slice(let axis, let start, let end, let step): " axis=\(axis) \(start)..<\(end)" + (step == 1 ? "" : " by \(step)")
+        case .slice(let axis, let start, let end, let step):
+            " axis=\(axis) \(start)..<\(end)" + (step == 1 ? "" : " by \(step)")
         case .pad(let axis, let low, let high, let interior):
             " axis=\(axis) low=\(low) high=\(high)" + (interior == 0 ? "" : " interior=\(interior)")
         case .argSort(let axis, let descending): " axis=\(axis)" + (descending ? " descending" : "")

@@ -26,7 +26,8 @@ extension Graph {
             }
             if !seen.insert(path).inserted { throw GraphError(op: "update", message: "'\(path)' is updated twice") }
             for node in nodes where node.op == .state(path) && node.type != self[id].type {
-                throw GraphError(op: "update", message: "'\(path)' is \(node.type) but is updated with \(self[id].type)")
+                throw GraphError(
+                    op: "update", message: "'\(path)' is \(node.type) but is updated with \(self[id].type)")
             }
         }
     }

@@ -1,9 +1,9 @@
 import FathomGraph
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The slow, obvious interpreter: runs any graph in `Double`, one node after the other.
@@ -77,11 +77,14 @@ public struct Interpreter: Sendable {
         case .state(let path): return try stored(state, path)
         case .constant(let value): return build { _ in value }
         case .iota(let axis):
-            let (_, extent, inner) = ReferenceTensor(shape: shape, values: [Double](repeating: 0, count: count)).around(axis)
+            let (_, extent, inner) = ReferenceTensor(shape: shape, values: [Double](repeating: 0, count: count)).around(
+                axis)
             return build { Double($0 / max(inner, 1) % max(extent, 1)) }
         case .randomBits(let stream):
             let bits = Philox(
-                seed: (UInt32(truncatingIfNeeded: Int(x[0].values[0])), UInt32(truncatingIfNeeded: Int(x[0].values[1]))),
+                seed: (
+                    UInt32(truncatingIfNeeded: Int(x[0].values[0])), UInt32(truncatingIfNeeded: Int(x[0].values[1]))
+                ),
                 step: UInt32(truncatingIfNeeded: Int(x[1].values[0])), stream: stream)
             return build { Double(Int32(bitPattern: bits[UInt64($0)])) }
         case .extent(let axes):
@@ -169,7 +172,11 @@ public struct Interpreter: Sendable {
                     for j in 0..<inner {
                         let here = (o * taken + i) * inner + j
                         let there = (o * extent + (try checked(indices.values[here], extent, node))) * inner + j
-                        if isScatter { out.values[there] += x[0].values[here] } else { out.values[here] = x[0].values[there] }
+                        if isScatter {
+                            out.values[there] += x[0].values[here]
+                        } else {
+                            out.values[here] = x[0].values[there]
+                        }
                     }
                 }
             }
@@ -180,7 +187,9 @@ public struct Interpreter: Sendable {
         case .argMax(let axis):
             return Self.alongAxis(x[0], axis, shape) { line in
                 var best = 0
-                for (i, v) in line.enumerated().dropFirst() where v > line[best] || v.isNaN && !line[best].isNaN { best = i }
+                for (i, v) in line.enumerated().dropFirst() where v > line[best] || v.isNaN && !line[best].isNaN {
+                    best = i
+                }
                 return [Double(best)]
             }
         case .argSort(let axis, let descending):
@@ -249,7 +258,9 @@ public struct Interpreter: Sendable {
     private static func broadcast(_ x: ReferenceTensor, to shape: [Int]) -> ReferenceTensor {
         let lead = shape.count - x.shape.count
         let source = x.strides
-        let strides = shape.indices.map { $0 < lead || x.shape[$0 - lead] == 1 && shape[$0] != 1 ? 0 : source[$0 - lead] }
+        let strides = shape.indices.map {
+            $0 < lead || x.shape[$0 - lead] == 1 && shape[$0] != 1 ? 0 : source[$0 - lead]
+        }
         return gatherStrided(x, shape: shape, strides: strides)
     }
 

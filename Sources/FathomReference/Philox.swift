@@ -15,7 +15,8 @@ public struct Philox: Sendable {
     public subscript(i: UInt64) -> UInt32 {
         let block = i / 4
         let words = Self.block(
-            counter: (UInt32(truncatingIfNeeded: block), UInt32(truncatingIfNeeded: block >> 32), step, stream), key: seed)
+            counter: (UInt32(truncatingIfNeeded: block), UInt32(truncatingIfNeeded: block >> 32), step, stream),
+            key: seed)
         switch i % 4 {
         case 0: return words.0
         case 1: return words.1

@@ -1,9 +1,9 @@
 import FathomGraph
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 extension Interpreter {
@@ -46,7 +46,8 @@ extension Interpreter {
         }
     }
 
-    static func holds(_ f: Op.Comparison, _ a: Double, _ b: Double) -> Bool {
+    /// Whether the comparison holds, as IEEE has it for NaN.
+    public static func holds(_ f: Op.Comparison, _ a: Double, _ b: Double) -> Bool {
         switch f {
         case .less: a < b
         case .lessOrEqual: a <= b

@@ -1,6 +1,12 @@
 import CFathomKernels
 import FathomGraph
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// A graph made ready to run: instructions, their memory, and the team that runs them.
 ///
 /// After a first run with a batch size, running it again allocates nothing. An executable is used by one thread at a time;
@@ -13,7 +19,7 @@ public final class Executable {
         /// Run the graph through `verify()` first.
         public var verifying = false
         /// Operations of a step below which one thread runs the plan alone: a barrier costs about as much as a few thousand.
-        package var soloWork = 100_000
+        package var soloWork = 1_000_000
 
         public init(fusing: Bool = true, verifying: Bool = false) {
             self.fusing = fusing
@@ -69,25 +75,31 @@ public final class Executable {
         lowering.mergeUpdates(state)
         instructions = lowering.instructions
         buffers = lowering.buffers
-        let arenaCount = Self.planMemory(&instructions, &buffers, keeping: Set(outputs.values.map(\.buffer)), maxBatch, state)
+        let arenaCount = Self.planMemory(
+            &instructions, &buffers, keeping: Set(outputs.values.map(\.buffer)), maxBatch, state)
         arena = Memory(count: arenaCount)
         for node in primitive.nodes {
             switch node.op {
             case .input(let name):
                 if let known = inputs[name] {
                     guard known.type == node.type else {
-                        throw GraphError(op: "input", message: "'\(name)' is \(known.type) in one place and \(node.type) in another")
+                        throw GraphError(
+                            op: "input", message: "'\(name)' is \(known.type) in one place and \(node.type) in another")
                     }
                 } else {
                     inputs[name] = (Memory(count: node.type.shape.count(batch: maxBatch)), node.type)
                 }
             case .state(let path):
-                guard let entry = state.entry(path) else { throw GraphError(op: "state", message: "'\(path)' has no storage") }
+                guard let entry = state.entry(path) else {
+                    throw GraphError(op: "state", message: "'\(path)' has no storage")
+                }
                 guard node.type.element != .int32 else {
-                    throw GraphError(op: "state", message: "'\(path)' is i32", hint: "keep floats in the training state")
+                    throw GraphError(
+                        op: "state", message: "'\(path)' is i32", hint: "keep floats in the training state")
                 }
                 guard entry.count == node.type.shape.fixedCount else {
-                    throw GraphError(op: "state", message: "'\(path)' holds \(entry.count) values, not \(node.type.shape)")
+                    throw GraphError(
+                        op: "state", message: "'\(path)' holds \(entry.count) values, not \(node.type.shape)")
                 }
             default: break
             }
@@ -120,15 +132,22 @@ public final class Executable {
     /// Copies values into an input. Returns `false` when the name or the number of values does not fit.
     @discardableResult
     public func setInput(_ name: String, _ values: [Float]) -> Bool {
-        guard let (memory, type) = inputs[name], type.element != .int32, values.count <= memory.count else { return false }
+        guard let (memory, type) = inputs[name], type.element != .int32, values.count <= memory.count else {
+            return false
+        }
         memory.base.update(from: values, count: values.count)
         return true
     }
 
     @discardableResult
     public func setInput(_ name: String, _ values: [Int32]) -> Bool {
-        guard let (memory, type) = inputs[name], type.element == .int32, values.count <= memory.count else { return false }
-        values.withUnsafeBytes { UnsafeMutableRawPointer(memory.base).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory.base), byteCount: $0.count) }
+        guard let (memory, type) = inputs[name], type.element == .int32, values.count <= memory.count else {
+            return false
+        }
+        values.withUnsafeBytes {
+            UnsafeMutableRawPointer(memory.base).copyMemory(
+                from: $0.baseAddress ?? UnsafeRawPointer(memory.base), byteCount: $0.count)
+        }
         return true
     }
 
@@ -194,10 +213,24 @@ public final class Executable {
         }.joined(separator: "\n")
     }
 
-    /// What instruction `i` is: name, layer and floating-point operations for a batch.
-    public func instruction(_ i: Int, batch: Int) -> (name: String, layer: String, phase: Phase, flops: Int) {
+    /// What an instruction does, for profiles.
+    public struct Description: Sendable {
+        public let name: String
+        public let layer: String
+        public let phase: Phase
+        /// Floating-point operations of matrix products; 0 for other work.
+        public let flops: Int
+        /// Bytes of the arrays it reads and writes.
+        public let bytes: Int
+    }
+
+    /// What instruction `i` is, for a batch.
+    public func instruction(_ i: Int, batch: Int) -> Description {
         let x = instructions[i]
-        return (x.name + " " + x.work.summary(batch), x.layer, x.phase, x.flops.resolved(batch))
+        let bytes = x.accesses.reduce(0) { $0 + 4 * buffers[$1.buffer].count.resolved(batch) }
+        return Description(
+            name: x.name + " " + x.work.summary(batch), layer: x.layer, phase: x.phase, flops: x.flops.resolved(batch),
+            bytes: bytes)
     }
 
     /// Threads that this plan uses: small ones are done sooner alone.
@@ -276,9 +309,12 @@ public final class Executable {
         func n(_ count: Count) -> Int64 { Int64(count.resolved(batch)) }
         x.barrier = instruction.barrier ? 1 : 0
         switch instruction.cut {
-        case .rows(let count, let granule): (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_ROWS.rawValue), n(count), Int64(granule))
-        case .columns(let count, let granule): (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_COLS.rawValue), n(count), Int64(granule))
-        case .units(let count, let granule): (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_UNITS.rawValue), n(count), Int64(granule))
+        case .rows(let count, let granule):
+            (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_ROWS.rawValue), n(count), Int64(granule))
+        case .columns(let count, let granule):
+            (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_COLS.rawValue), n(count), Int64(granule))
+        case .units(let count, let granule):
+            (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_UNITS.rawValue), n(count), Int64(granule))
         case .none: (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_NONE.rawValue), 0, 1)
         }
         switch instruction.work {
@@ -286,7 +322,8 @@ public final class Executable {
             let (m, nn, k) = (n(m), n(nn), n(k))
             x.kind = UInt8((batches == nil ? FK_I_GEMM : FK_I_BATCH_GEMM).rawValue)
             x.u.gemm = fk_gemm_args(
-                m: m, n: nn, k: k, a: pointer(a), lda: ta ? m : k, ta: ta, b: pointer(b), ldb: tb ? k : nn, tb: tb, c: pointer(c),
+                m: m, n: nn, k: k, a: pointer(a), lda: ta ? m : k, ta: ta, b: pointer(b), ldb: tb ? k : nn, tb: tb,
+                c: pointer(c),
                 ldc: nn, bias: bias.map { UnsafePointer(pointer($0)) }, accumulate: false, activation: 0)
             (x.stride_a, x.stride_b, x.stride_c) = (m * k, k * nn, m * nn)
             x.batches = batches.map(n) ?? 1
@@ -307,31 +344,44 @@ public final class Executable {
                 }
             }
             copy.dst = pointer(into) + offset.factor * offset.of.resolved(batch)
-            if let source { copy.src = UnsafePointer(pointer(source) + sourceOffset.factor * sourceOffset.of.resolved(batch)) }
+            if let source {
+                copy.src = UnsafePointer(pointer(source) + sourceOffset.factor * sourceOffset.of.resolved(batch))
+            }
             switch value {
             case .number(let v): copy.value = v
             case .host(let id): copy.value = grouping.hostValue(id, batch: batch)
             }
             x.u.copy = copy
             if instruction.cut == .none { x.extent = extents.first.map(n) ?? 1 }
-        case .indexed(let kind, let source, let indices, let into, let outer, let extent, let inner, let taken, let mode, let along):
+        case .indexed(
+            let kind, let source, let indices, let into, let outer, let extent, let inner, let taken, let mode,
+            let along):
             x.kind = UInt8(kind.rawValue)
             x.u.indexed = fk_indexed(
-                outer: n(outer), extent: n(extent), inner: n(inner), taken: n(taken), dst: pointer(into), src: pointer(source),
+                outer: n(outer), extent: n(extent), inner: n(inner), taken: n(taken), dst: pointer(into),
+                src: pointer(source),
                 indices: indices.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) }, mode: mode,
                 along: along ? 1 : 0)
-        case .crossEntropy(let logits, let labels, let gradient, let scale, let isGradient, let into, let rows, let classes):
+        case .crossEntropy(
+            let logits, let labels, let gradient, let scale, let isGradient, let into, let rows, let classes):
             x.kind = UInt8((isGradient ? FK_I_XENT_GRAD : FK_I_XENT).rawValue)
             x.u.xent = fk_xent(
                 rows: n(rows), classes: Int64(classes), logits: pointer(logits),
                 labels: UnsafeRawPointer(pointer(labels)).assumingMemoryBound(to: Int32.self),
-                g: gradient.map { UnsafePointer(pointer($0)) }, scale: scale.map { grouping.hostValue($0, batch: batch) } ?? 1,
+                g: gradient.map { UnsafePointer(pointer($0)) },
+                scale: scale.map { grouping.hostValue($0, batch: batch) } ?? 1,
                 out: pointer(into))
         }
     }
 
     private func fill(_ x: inout fk_instr, _ region: Region, _ made: Prepared) {
         let batch = made.batch
+        if region.isFlat, let native = NativeProgram(region) {
+            x.kind = UInt8(FK_I_NATIVE.rawValue)
+            if x.cut == UInt8(FK_CUT_NONE.rawValue) { x.extent = Int64(region.columns.resolved(batch)) }
+            x.u.native = native.instruction { pointer($0) }
+            return
+        }
         let (rows, columns) = (region.rows.resolved(batch), region.columns.resolved(batch))
         x.kind = UInt8(FK_I_REGION.rawValue)
         let (ops, registers) = made.program(ops: region.ops.count, registers: region.registers.count)
@@ -375,8 +425,9 @@ public final class Executable {
         case .columns: tileRows = max(1, 1024 / width)
         case .rows:
             tileRows = max(rows, 1)
-            // Short columns in the first-level cache; long ones at least a few cache lines wide.
-            tileColumns = max(rows > 128 ? 4 * lanes : lanes, 2048 / max(rows, 1) / lanes * lanes)
+            // A power of two, so that numbers per column repeat along the tile.
+            tileColumns = lanes
+            while tileColumns * 2 * max(rows, 1) <= 2048 { tileColumns *= 2 }
         }
         x.u.region = fk_region(
             rows: Int64(rows), cols: Int64(columns), tile_rows: Int64(tileRows), tile_cols: Int64(max(tileColumns, 1)),
@@ -392,7 +443,9 @@ public final class Executable {
     private static func work(_ instructions: [Instruction], _ batch: Int) -> Double {
         instructions.reduce(0) { sum, x in
             var own = Double(x.flops.resolved(batch))
-            if case .region(let r) = x.work { own += 8 * Double((r.rows * r.columns).resolved(batch)) * Double(r.ops.count + 1) }
+            if case .region(let r) = x.work {
+                own += 8 * Double((r.rows * r.columns).resolved(batch)) * Double(r.ops.count + 1)
+            }
             return sum + own
         }
     }
@@ -411,7 +464,8 @@ public final class Executable {
                 let (product, b) = count.multipliedReportingOverflow(by: max(extent, 1))
                 guard !a, !b, product <= largestCount else {
                     throw GraphError(
-                        op: node.op.name, message: "\(node.type.shape) holds more than 2³² values when B is \(maxBatch)",
+                        op: node.op.name,
+                        message: "\(node.type.shape) holds more than 2³² values when B is \(maxBatch)",
                         hint: "use a smaller batch", layer: graph.layer(of: NodeID(i)))
                 }
                 count = product
@@ -422,9 +476,3 @@ public final class Executable {
     /// The largest number of elements of one value.
     private static let largestCount = 1 << 32
 }
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif

@@ -64,11 +64,13 @@ enum AxisPattern: Equatable {
             self = .all
         } else if flags.prefix(count).allSatisfy({ $0 }) {
             self = .leading(
-                rows: Count(axes.prefix(count).map { shape[$0] }), columns: Count(axes.dropFirst(count).map { shape[$0] }))
+                rows: Count(axes.prefix(count).map { shape[$0] }),
+                columns: Count(axes.dropFirst(count).map { shape[$0] }))
         } else if flags.suffix(count).allSatisfy({ $0 }) {
             let lead = flags.count - count
             self = .trailing(
-                rows: Count(axes.prefix(lead).map { shape[$0] }), columns: Count(axes.dropFirst(lead).map { shape[$0] }))
+                rows: Count(axes.prefix(lead).map { shape[$0] }), columns: Count(axes.dropFirst(lead).map { shape[$0] })
+            )
         } else {
             self = .irregular
         }
@@ -117,7 +119,8 @@ struct Grouping {
         for (i, node) in graph.nodes.enumerated() where node.type.shape.rank == 0 && node.type.element == .float32 {
             switch node.op {
             case .constant, .extent: hostScalars.insert(NodeID(i))
-            case .unary, .binary: if node.inputs.allSatisfy({ hostScalars.contains($0) }) { hostScalars.insert(NodeID(i)) }
+            case .unary, .binary:
+                if node.inputs.allSatisfy({ hostScalars.contains($0) }) { hostScalars.insert(NodeID(i)) }
             case .reshape, .broadcast:
                 if node.inputs.allSatisfy({ hostScalars.contains($0) }) { hostScalars.insert(NodeID(i)) }
             default: break
@@ -127,6 +130,7 @@ struct Grouping {
         if fusing {
             joinColumnWork()
             joinRegions()
+            recomputeCheapValues()
             dropInnerStores()
             findColumnTargets()
         }
@@ -218,6 +222,8 @@ struct Grouping {
 
     // MARK: Uses
 
+    /// Values that recomputing regions read.
+    private var readAgain: Set<NodeID> = []
     /// For every node its readers.
     private var uses: [[Use]] = []
 
@@ -286,7 +292,9 @@ struct Grouping {
     /// x·W + b with nothing else reading x·W is one product that starts from b.
     private mutating func findBiases() {
         var readers = [Int](repeating: 0, count: graph.nodes.count)
-        for (i, node) in graph.nodes.enumerated() where live[i] { for input in node.inputs { readers[input.index] += 1 } }
+        for (i, node) in graph.nodes.enumerated() where live[i] {
+            for input in node.inputs { readers[input.index] += 1 }
+        }
         for (_, id) in graph.outputs { readers[id.index] += 1 }
         for (_, id) in graph.updates { readers[id.index] += 1 }
         for (i, node) in graph.nodes.enumerated() where live[i] && node.op == .binary(.add) {
@@ -382,11 +390,15 @@ struct Grouping {
             // Updates stay alike, so that they can be joined later; other phases take in what only they need.
             if groups[g].phase != graph[id].phase
                 && (groups[g].phase == .update || !outside.isEmpty || stored.contains(id))
-            { continue }
+            {
+                continue
+            }
             // Sums over the batch need every thread's rows: where rows are shared out they stay by themselves.
             if !prefersColumns, groups[g].reduction == .rows, (groups[g].split?.rows.power ?? 0) > 0 { continue }
             // Everything outside must be able to run after the group.
-            if outside.contains(where: { groupOf[$0.consumer.index].map { isAncestor($0, of: g) } ?? false }) { continue }
+            if outside.contains(where: { groupOf[$0.consumer.index].map { isAncestor($0, of: g) } ?? false }) {
+                continue
+            }
             var candidate = groups[g]
             guard let extent = demand(on: id, uses, g, &candidate) else { continue }
             if !outside.isEmpty || stored.contains(id) {
@@ -429,8 +441,10 @@ struct Grouping {
             candidate.total = Count(source.dims)
             let extent: Extent
             switch pattern(ofReduction: id, axes: axes) {
-            case .leading(let rows, let columns): (extent, candidate.split, candidate.reduction) = (.perColumn, (rows, columns), .rows)
-            case .trailing(let rows, let columns): (extent, candidate.split, candidate.reduction) = (.perRow, (rows, columns), .columns)
+            case .leading(let rows, let columns):
+                (extent, candidate.split, candidate.reduction) = (.perColumn, (rows, columns), .rows)
+            case .trailing(let rows, let columns):
+                (extent, candidate.split, candidate.reduction) = (.perRow, (rows, columns), .columns)
             case .all, .none, .irregular:
                 (extent, candidate.split, candidate.reduction) = (.perColumn, (candidate.total, Count()), .rows)
             }
@@ -481,7 +495,9 @@ struct Grouping {
     }
 
     /// The extent of a value read by `reader` through views.
-    func extent(below through: [NodeID], from consumer: Extent, reducedBy reader: NodeID, _ group: inout Group) -> Extent? {
+    func extent(below through: [NodeID], from consumer: Extent, reducedBy reader: NodeID, _ group: inout Group)
+        -> Extent?
+    {
         var extent = consumer
         if reductionAxes(reader) != nil, !isFreeOfReduction(reader) { extent = .full }
         for view in through {
@@ -528,7 +544,9 @@ struct Grouping {
             let (source, through) = source(of: operand)
             guard let here = self.extent(below: through, from: extent, reducedBy: id, &group) else { return false }
             if isSlice(source) {
-                guard here == .full, let slice = columns(ofSlice: source), fit(&group, slice.rows, slice.columns) else { return false }
+                guard here == .full, let slice = columns(ofSlice: source), fit(&group, slice.rows, slice.columns) else {
+                    return false
+                }
             }
             // An index counts whole elements of the domain.
             if case .iota = graph[source].op, here != .full { return false }
@@ -548,7 +566,8 @@ struct Grouping {
                 let extent = graph.shape(of: part)[axis].fixedValue ?? 0
                 let value = memory(of: part)
                 let rows = Count(graph.shape(of: part).dims.dropLast())
-                if let g = groupOf[value.index], groups[g].isRegion, uses[value.index].count == 1, !kept.contains(value),
+                if let g = groupOf[value.index], groups[g].isRegion, uses[value.index].count == 1,
+                    !kept.contains(value),
                     groups[g].extents[value] == .full, fit(&groups[g], rows, Count(factor: extent))
                 {
                     columnTargets[value] = (NodeID(i), start, width)
@@ -575,7 +594,11 @@ struct Grouping {
                     guard let g = groupOf[value.index] else { isPlain = false; continue }
                     if g != s {
                         producers.insert(g)
-                        if groups[g].extents[value] != .perColumn || through.contains(where: { graph.shape(of: $0) != graph.shape(of: value) && graph[$0].op != .reshape }) {
+                        if groups[g].extents[value] != .perColumn
+                            || through.contains(where: {
+                                graph.shape(of: $0) != graph.shape(of: value) && graph[$0].op != .reshape
+                            })
+                        {
                             isPlain = false
                         }
                     }
@@ -618,7 +641,9 @@ struct Grouping {
     private func canJoin(_ a: Int, _ b: Int) -> Bool {
         if groups[a].nodes.count + groups[b].nodes.count > Self.longestProgram { return false }
         for x in groups.indices where x != a && x != b && !groups[x].nodes.isEmpty {
-            if isAncestor(a, of: x) && isAncestor(x, of: b) || isAncestor(b, of: x) && isAncestor(x, of: a) { return false }
+            if isAncestor(a, of: x) && isAncestor(x, of: b) || isAncestor(b, of: x) && isAncestor(x, of: a) {
+                return false
+            }
         }
         return true
     }
@@ -642,13 +667,83 @@ struct Grouping {
         }
     }
 
+    /// Forward values that a backward region can make again from what is in memory anyway, in an operation or two, are
+    /// made again: that costs less than writing and reading them, and frees their memory. The bits are the same.
+    private mutating func recomputeCheapValues() {
+        for b in groups.indices where groups[b].isRegion && groups[b].phase == .backward && groups[b].split != nil {
+            var queue = groups[b].nodes
+            var members = Set(queue)
+            while let reader = queue.popLast() {
+                for operand in operands(of: reader) {
+                    let (value, through) = source(of: operand)
+                    if members.contains(value) || !through.allSatisfy({ graph[$0].op == .reshape }) { continue }
+                    guard groups[b].extents[reader] == .full,
+                        reductionAxes(reader) == nil || graph.shape(of: value) == graph.shape(of: operand),
+                        canRecompute(value, in: b, depth: 4)
+                    else { continue }
+                    recompute(value, in: b, &members, &queue)
+                }
+            }
+        }
+    }
+
+    private func canRecompute(_ id: NodeID, in b: Int, depth: Int) -> Bool {
+        guard depth > 0, let a = groupOf[id.index], a != b, groups[a].isRegion, groups[a].phase == .forward,
+            groups[a].extents[id] == .full, let x = groups[a].split, let y = groups[b].split, x == y
+        else { return false }
+        guard graph[id].op.isCheap else { return false }
+        return operands(of: id).allSatisfy { operand in
+            let (value, _) = source(of: operand)
+            if isSlice(value) { return false }
+            if isGiven(value) || isVirtual(value) { return true }
+            guard let g = groupOf[value.index] else { return false }
+            if !groups[g].isRegion || groups[b].nodes.contains(value) { return true }
+            switch groups[g].extents[value] {
+            case .perColumn: return groups[g].reduction == .rows
+            case .perRow: return groups[g].reduction == .columns
+            case .full: return isKept(value) || canRecompute(value, in: b, depth: depth - 1)
+            default: return false
+            }
+        }
+    }
+
+    /// Whether the forward pass itself needs the value in memory.
+    private func isKept(_ id: NodeID) -> Bool {
+        stored.contains(id)
+            && uses[id.index].contains { use in
+                use.readsMemory
+                    || graph[use.consumer].phase == .forward && groupOf[use.consumer.index] != groupOf[id.index]
+            }
+    }
+
+    private mutating func recompute(_ id: NodeID, in b: Int, _ members: inout Set<NodeID>, _ queue: inout [NodeID]) {
+        guard members.insert(id).inserted else { return }
+        groups[b].nodes.append(id)
+        groups[b].extents[id] = .full
+        for operand in operands(of: id) {
+            let (value, _) = source(of: operand)
+            guard let g = groupOf[value.index], groups[g].isRegion, !members.contains(value) else { continue }
+            if groups[g].extents[value] == .full, !isKept(value) {
+                recompute(value, in: b, &members, &queue)
+            } else {
+                readAgain.insert(value)
+            }
+        }
+    }
+
     /// Values that after joining only their own region reads stay in the tile.
     private mutating func dropInnerStores() {
         var outer = Set((graph.outputs.map(\.node) + graph.updates.map(\.node)).map { memory(of: $0) })
         for (i, readers) in uses.enumerated() {
             guard let g = groupOf[i], groups[g].isRegion else { continue }
-            if readers.contains(where: { groupOf[$0.consumer.index] != g || $0.readsMemory }) { outer.insert(NodeID(i)) }
+            let isRead = readers.contains { reader in
+                guard let h = groupOf[reader.consumer.index], !reader.readsMemory else { return true }
+                return h != g && groups[h].extents[NodeID(i)] == nil
+            }
+            if isRead { outer.insert(NodeID(i)) }
         }
+        outer.formUnion(readAgain)
+        stored.formUnion(readAgain)
         stored = stored.filter { id in
             guard let g = groupOf[id.index], groups[g].isRegion else { return true }
             return outer.contains(id)
@@ -689,7 +784,8 @@ struct Grouping {
             if groups[g].phase == .update { priority[g] += 2 * graph.nodes.count }
         }
         var waiting = before.map(\.count)
-        var ready = PriorityQueue(groups.indices.filter { waiting[$0] == 0 && !groups[$0].nodes.isEmpty }.map { (priority[$0], $0) })
+        var ready = PriorityQueue(
+            groups.indices.filter { waiting[$0] == 0 && !groups[$0].nodes.isEmpty }.map { (priority[$0], $0) })
         var order: [Int] = []
         while let (_, g) = ready.popFirst() {
             order.append(g)
@@ -704,6 +800,16 @@ struct Grouping {
 }
 
 extension Op {
+    /// Whether doing the operation again costs less than reading its result from memory.
+    var isCheap: Bool {
+        switch self {
+        case .binary(let f): f != .div && f != .pow
+        case .unary(let f): f == .neg
+        case .compare, .select: true
+        default: false
+        }
+    }
+
     /// Whether the operation reads only its operand's shape.
     var isExtent: Bool { if case .extent = self { true } else { false } }
 }
@@ -731,7 +837,9 @@ private struct PriorityQueue {
         var i = 0
         while true {
             var smallest = i
-            for child in [2 * i + 1, 2 * i + 2] where child < heap.count && heap[child] < heap[smallest] { smallest = child }
+            for child in [2 * i + 1, 2 * i + 2] where child < heap.count && heap[child] < heap[smallest] {
+                smallest = child
+            }
             if smallest == i { return first }
             heap.swapAt(i, smallest)
             i = smallest

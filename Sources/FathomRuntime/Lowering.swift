@@ -22,7 +22,7 @@ struct Lowering {
         let order = grouping.schedule()
         for g in order {
             let group = grouping.groups[g]
-            if group.isRegion { lowerRegion(group) } else { try lowerOpaque(group.nodes[0]) }
+            if group.isRegion { lowerRegion(group, g) } else { try lowerOpaque(group.nodes[0]) }
         }
         placeUpdates()
     }
@@ -56,14 +56,15 @@ struct Lowering {
     ) {
         instructions.append(
             Instruction(
-                name: name, layer: graph.layer(of: id), phase: graph[id].phase, work: work, cut: cut, accesses: accesses,
+                name: name, layer: graph.layer(of: id), phase: graph[id].phase, work: work, cut: cut,
+                accesses: accesses,
                 flops: flops))
         for access in accesses where access.writes { lastTouch[access.buffer] = access.touch }
     }
 
     // MARK: Regions
 
-    private mutating func lowerRegion(_ group: Group) {
+    private mutating func lowerRegion(_ group: Group, _ index: Int) {
         let split = group.split ?? (rows: Count(), columns: group.total)
         var region = Region(rows: split.rows, columns: split.columns, reduction: group.reduction)
         var registerOf: [NodeID: Int] = [:]
@@ -79,7 +80,8 @@ struct Lowering {
             actual.append(extent)
             return region.registers.count - 1
         }
-        func append(_ opcode: fk_opcode, _ extent: Extent, _ operands: [Int], value: Region.Number = .literal(0)) -> Int {
+        func append(_ opcode: fk_opcode, _ extent: Extent, _ operands: [Int], value: Region.Number = .literal(0)) -> Int
+        {
             let dst = register(extent, .scratch, nil)
             region.ops.append(Region.Op(opcode: opcode, extent: extent, dst: dst, operands: operands, value: value))
             return dst
@@ -157,9 +159,10 @@ struct Lowering {
                 let integers = graph[node.inputs[0]].type.element == .int32
                 let opcode = node.op.opcode(integers: integers)
                 // A cast that changes nothing in memory is its operand.
-                registerOf[id] = opcode == FK_COPY && node.op != .binary(.add) ? operands[0] : append(opcode, extent, operands)
+                registerOf[id] =
+                    opcode == FK_COPY && node.op != .binary(.add) ? operands[0] : append(opcode, extent, operands)
             }
-            if grouping.stored.contains(id), let r = registerOf[id] {
+            if grouping.stored.contains(id), grouping.groupOf[id.index] == index, let r = registerOf[id] {
                 let target = grouping.columnTargets[id]
                 let memory = buffer(of: target?.concat ?? id)
                 // A register that already is memory, or a narrower one, is copied out.
@@ -205,11 +208,14 @@ struct Lowering {
                 case .rows(let rows, let granule) where rows == region.rows || rows.power > 0 && region.rows == Count():
                     if rows != region.rows, !resplit(&region, rows) { continue }
                     return .rows(rows, granule: granule)
-                case .columns(let columns, let granule) where columns == region.columns && (region.rows != Count() || total < 4096):
+                case .columns(let columns, let granule)
+                where columns == region.columns && (region.rows != Count() || total < 4096):
                     return .columns(columns, granule: granule)
                 case .columns(let columns, let granule) where region.rows == Count():
-                    guard region.columns.factor % max(columns.factor, 1) == 0, columns.power == 0, region.columns.power > 0,
-                        resplit(&region, Count(power: region.columns.power, factor: region.columns.factor / columns.factor))
+                    guard region.columns.factor % max(columns.factor, 1) == 0, columns.power == 0,
+                        region.columns.power > 0,
+                        resplit(
+                            &region, Count(power: region.columns.power, factor: region.columns.factor / columns.factor))
                     else { continue }
                     return .columns(columns, granule: granule)
                 default: continue
@@ -237,7 +243,8 @@ struct Lowering {
     private func touch(_ extent: Extent, _ cut: Cut, _ region: Region) -> Touch {
         switch cut {
         case .none: return .first
-        case .rows(let rows, let granule): return extent == .full || extent == .perRow ? .rows(rows, granule: granule) : .all
+        case .rows(let rows, let granule):
+            return extent == .full || extent == .perRow ? .rows(rows, granule: granule) : .all
         case .columns(let columns, let granule):
             return extent == .full || extent == .perColumn ? .columns(columns, granule: granule) : .all
         case .units: return .all
@@ -253,7 +260,8 @@ struct Lowering {
             producer[op.dst] = i
         }
         func inner(_ r: Int, _ opcode: fk_opcode) -> Region.Op? {
-            guard readers[r] == 1, region.registers[r].kind == .scratch, let i = producer[r], region.ops[i].opcode == opcode
+            guard readers[r] == 1, region.registers[r].kind == .scratch, let i = producer[r],
+                region.ops[i].opcode == opcode
             else { return nil }
             return region.ops[i]
         }
@@ -315,7 +323,8 @@ struct Lowering {
         for (i, op) in region.ops.enumerated() {
             if region.registers[op.dst].kind == .scratch { take(op.dst) }
             var seen: Set<Int> = []
-            for r in op.operands where lastUse[r] == i && region.registers[r].kind == .scratch && seen.insert(r).inserted {
+            for r in op.operands
+            where lastUse[r] == i && region.registers[r].kind == .scratch && seen.insert(r).inserted {
                 free[Int(region.registers[r].extent.rawValue)].append(region.registers[r].slot)
             }
         }
@@ -366,14 +375,16 @@ struct Lowering {
             let strides = Self.strides(graph.shape(of: node.inputs[0]))
             lowerCopy(
                 id, node.inputs[0], node.type.shape,
-                from: strides.enumerated().map { ($0.offset == axis ? step : 1, $0.element) }, sourceOffset: (start, strides[axis]))
+                from: strides.enumerated().map { ($0.offset == axis ? step : 1, $0.element) },
+                sourceOffset: (start, strides[axis]))
         case .pad(let axis, let low, _, let interior):
             lowerFill(id, .number(0))
             let source = graph.shape(of: node.inputs[0])
             let strides = Self.strides(node.type.shape)
             lowerCopy(
                 id, node.inputs[0], source, from: Self.strides(source).map { (1, $0) },
-                to: strides.enumerated().map { ($0.offset == axis ? interior + 1 : 1, $0.element) }, offset: (low, strides[axis]))
+                to: strides.enumerated().map { ($0.offset == axis ? interior + 1 : 1, $0.element) },
+                offset: (low, strides[axis]))
         case .concat(let axis):
             let strides = Self.strides(node.type.shape)
             var start = 0
@@ -418,7 +429,8 @@ struct Lowering {
         emit(
             id, "fill",
             .copy(
-                source: nil, into: into, extents: [n], from: [(0, Count())], to: [(1, Count())], sourceOffset: (0, Count()),
+                source: nil, into: into, extents: [n], from: [(0, Count())], to: [(1, Count())],
+                sourceOffset: (0, Count()),
                 offset: (0, Count()), value: value),
             cut: .none, [Access(buffer: into, writes: true, touch: .first)])
     }
@@ -443,9 +455,12 @@ struct Lowering {
     }
 
     private mutating func lowerIndexed(
-        _ id: NodeID, _ kind: fk_kind, _ axis: Int, _ shape: Shape, indices: NodeID? = nil, mode: Int32 = 0, along: Bool = false
+        _ id: NodeID, _ kind: fk_kind, _ axis: Int, _ shape: Shape, indices: NodeID? = nil, mode: Int32 = 0,
+        along: Bool = false
     ) {
-        let (outer, extent, inner) = (Count(shape.dims.prefix(axis)), Count([shape[axis]]), Count(shape.dims.dropFirst(axis + 1)))
+        let (outer, extent, inner) = (
+            Count(shape.dims.prefix(axis)), Count([shape[axis]]), Count(shape.dims.dropFirst(axis + 1))
+        )
         let source = buffer(of: graph[id].inputs[0])
         let index = indices.map { buffer(of: $0) }
         let into = buffer(of: id)
@@ -462,12 +477,15 @@ struct Lowering {
         case FK_I_CUMSUM: cut = .units(outer, granule: 1)
         default: cut = .units(outer * inner, granule: 1)
         }
-        var accesses = [Access(buffer: source, writes: false, touch: .all), Access(buffer: into, writes: true, touch: .all)]
+        var accesses = [
+            Access(buffer: source, writes: false, touch: .all), Access(buffer: into, writes: true, touch: .all),
+        ]
         if let index { accesses.append(Access(buffer: index, writes: false, touch: .all)) }
         emit(
             id, graph[id].op.name,
             .indexed(
-                kind, source: source, indices: index, into: into, outer: outer, extent: extent, inner: inner, taken: taken,
+                kind, source: source, indices: index, into: into, outer: outer, extent: extent, inner: inner,
+                taken: taken,
                 mode: mode, along: along), cut: cut, accesses)
     }
 
@@ -503,14 +521,18 @@ struct Lowering {
                     from: order.map { (1, strides[$0]) }, to: Self.strides(ordered).map { (1, $0) },
                     sourceOffset: (0, Count()), offset: (0, Count()), value: .number(0)),
                 cut: .none,
-                [Access(buffer: source, writes: false, touch: .first), Access(buffer: temporary, writes: true, touch: .first)])
+                [
+                    Access(buffer: source, writes: false, touch: .first),
+                    Access(buffer: temporary, writes: true, touch: .first),
+                ])
             source = temporary
             (outer, extent) = (Count(kept.map { shape[$0] }), Count(axes.map { shape[$0] }))
         }
         emit(
             id, graph[id].op.name,
             .indexed(
-                FK_I_REDUCE, source: source, indices: nil, into: into, outer: outer, extent: extent, inner: inner, taken: Count(),
+                FK_I_REDUCE, source: source, indices: nil, into: into, outer: outer, extent: extent, inner: inner,
+                taken: Count(),
                 mode: mode, along: false),
             cut: .units(outer * inner, granule: 16),
             [Access(buffer: source, writes: false, touch: .all), Access(buffer: into, writes: true, touch: .all)])
@@ -553,7 +575,10 @@ struct Lowering {
         let batches = r > 2 ? Count(sa.dims.prefix(r - 2)) : nil
         if batches != nil {
             cut = .units(batches ?? Count(), granule: 1)
-            accesses = [a, b].map { Access(buffer: $0, writes: false, touch: .all) } + [Access(buffer: c, writes: true, touch: .all)]
+            accesses =
+                [a, b].map { Access(buffer: $0, writes: false, touch: .all) } + [
+                    Access(buffer: c, writes: true, touch: .all)
+                ]
         } else {
             let columns = (grouping.prefersColumns || rk * rn >= 1 << 18 || rm < 16) && rn >= 32
             let granule = columns ? 16 : 8
@@ -566,7 +591,8 @@ struct Lowering {
             case .rows:
                 accesses = [
                     Access(buffer: a, writes: false, touch: ta ? .columns(cm, granule: 8) : .rows(cm, granule: 8)),
-                    Access(buffer: b, writes: false, touch: .all), Access(buffer: c, writes: true, touch: .rows(cm, granule: 8)),
+                    Access(buffer: b, writes: false, touch: .all),
+                    Access(buffer: c, writes: true, touch: .rows(cm, granule: 8)),
                 ]
                 if let biasBuffer { accesses.append(Access(buffer: biasBuffer, writes: false, touch: .all)) }
             case .columns:
@@ -575,16 +601,22 @@ struct Lowering {
                     Access(buffer: b, writes: false, touch: tb ? .rows(cn, granule: 16) : .columns(cn, granule: 16)),
                     Access(buffer: c, writes: true, touch: .columns(cn, granule: 16)),
                 ]
-                if let biasBuffer { accesses.append(Access(buffer: biasBuffer, writes: false, touch: .columns(cn, granule: 16))) }
+                if let biasBuffer {
+                    accesses.append(Access(buffer: biasBuffer, writes: false, touch: .columns(cn, granule: 16)))
+                }
             default:
-                accesses = [a, b].map { Access(buffer: $0, writes: false, touch: .first) } + [Access(buffer: c, writes: true, touch: .first)]
+                accesses =
+                    [a, b].map { Access(buffer: $0, writes: false, touch: .first) } + [
+                        Access(buffer: c, writes: true, touch: .first)
+                    ]
                 if let biasBuffer { accesses.append(Access(buffer: biasBuffer, writes: false, touch: .first)) }
             }
         }
         var flops = cm * cn * ck * (batches ?? Count())
         flops.factor *= 2
         emit(
-            id, "matmul", .gemm(a: a, b: b, c: c, bias: biasBuffer, m: cm, n: cn, k: ck, ta: ta, tb: tb, batches: batches),
+            id, "matmul",
+            .gemm(a: a, b: b, c: c, bias: biasBuffer, m: cm, n: cn, k: ck, ta: ta, tb: tb, batches: batches),
             cut: cut, accesses, flops: flops)
     }
 
@@ -601,10 +633,14 @@ struct Lowering {
             }
         }
         var timesKept: [NodeID: Int] = [:]
-        for id in graph.outputs.map(\.node) + graph.updates.map(\.node) { timesKept[grouping.memory(of: id), default: 0] += 1 }
+        for id in graph.outputs.map(\.node) + graph.updates.map(\.node) {
+            timesKept[grouping.memory(of: id), default: 0] += 1
+        }
         // Another entry's old value is set aside before anything is written.
         let written = Set(graph.updates.map(\.path))
-        func isOverwritten(_ b: Int) -> Bool { if case .state(let path) = buffers[b].home { written.contains(path) } else { false } }
+        func isOverwritten(_ b: Int) -> Bool {
+            if case .state(let path) = buffers[b].home { written.contains(path) } else { false }
+        }
         for id in graph.updates.map(\.node) + graph.outputs.map(\.node) {
             let kept = buffer(of: id)
             guard isOverwritten(kept), keptOld[kept] == nil else { continue }
@@ -640,7 +676,8 @@ struct Lowering {
         emit(
             id, "copy",
             .copy(
-                source: source, into: target, extents: [buffers[source].count], from: [(1, Count())], to: [(1, Count())],
+                source: source, into: target, extents: [buffers[source].count], from: [(1, Count())],
+                to: [(1, Count())],
                 sourceOffset: (0, Count()), offset: (0, Count()), value: .number(0)),
             cut: .none,
             [Access(buffer: source, writes: false, touch: .first), Access(buffer: target, writes: true, touch: .first)])
@@ -681,7 +718,9 @@ extension Instruction {
         func swap(_ b: Int) -> Int { b == old ? new : b }
         switch work {
         case .gemm(let a, let b, let c, let bias, let m, let n, let k, let ta, let tb, let batches):
-            work = .gemm(a: swap(a), b: swap(b), c: swap(c), bias: bias.map(swap), m: m, n: n, k: k, ta: ta, tb: tb, batches: batches)
+            work = .gemm(
+                a: swap(a), b: swap(b), c: swap(c), bias: bias.map(swap), m: m, n: n, k: k, ta: ta, tb: tb,
+                batches: batches)
         case .region(var region):
             for r in region.registers.indices { region.registers[r].buffer = region.registers[r].buffer.map(swap) }
             region.seed = region.seed.map(swap)
@@ -689,15 +728,20 @@ extension Instruction {
             work = .region(region)
         case .copy(let source, let into, let extents, let from, let to, let sourceOffset, let offset, let value):
             work = .copy(
-                source: source.map(swap), into: swap(into), extents: extents, from: from, to: to, sourceOffset: sourceOffset,
+                source: source.map(swap), into: swap(into), extents: extents, from: from, to: to,
+                sourceOffset: sourceOffset,
                 offset: offset, value: value)
-        case .indexed(let kind, let source, let indices, let into, let outer, let extent, let inner, let taken, let mode, let along):
+        case .indexed(
+            let kind, let source, let indices, let into, let outer, let extent, let inner, let taken, let mode,
+            let along):
             work = .indexed(
                 kind, source: swap(source), indices: indices.map(swap), into: swap(into), outer: outer, extent: extent,
                 inner: inner, taken: taken, mode: mode, along: along)
-        case .crossEntropy(let logits, let labels, let gradient, let scale, let isGradient, let into, let rows, let classes):
+        case .crossEntropy(
+            let logits, let labels, let gradient, let scale, let isGradient, let into, let rows, let classes):
             work = .crossEntropy(
-                logits: swap(logits), labels: swap(labels), gradient: gradient.map(swap), scale: scale, isGradient: isGradient,
+                logits: swap(logits), labels: swap(labels), gradient: gradient.map(swap), scale: scale,
+                isGradient: isGradient,
                 into: swap(into), rows: rows, classes: classes)
         }
     }

@@ -1,29 +1,53 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A block of floats aligned to a cache line, zeroed, freed with its owner.
 final class Memory {
     let base: UnsafeMutablePointer<Float>
     let count: Int
+    /// Pages taken straight from the system, and their bytes.
+    private let mapping: (start: UnsafeMutableRawPointer, bytes: Int)?
+
+    private static let hugePage = 1 << 21
 
     /// - Parameter count: floats; at least one is allocated.
     init(count: Int) {
         self.count = count
         let bytes = (max(count, 16) * 4 + 127) / 128 * 128
-        // Large blocks start on a huge page and ask for them: products walk many pages at once.
-        let isLarge = bytes >= 1 << 22
-        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: isLarge ? 1 << 21 : 128)
-        #if os(Linux)
-        if isLarge { madvise(raw, bytes, MADV_HUGEPAGE) }
-        #endif
+        // Large blocks start on a huge page and ask for them, because products walk many pages at once; the system hands
+        // such pages out zeroed when they are first touched.
+        let mapped = bytes + Self.hugePage
+        if bytes >= 1 << 22,
+            let start = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | Self.anonymous, -1, 0),
+            start != MAP_FAILED
+        {
+            let aligned = UnsafeMutableRawPointer(
+                bitPattern: (UInt(bitPattern: start) + UInt(Self.hugePage) - 1) & ~(UInt(Self.hugePage) - 1))
+            #if os(Linux)
+                if let aligned { madvise(aligned, bytes, MADV_HUGEPAGE) }
+            #endif
+            base = (aligned ?? start).bindMemory(to: Float.self, capacity: bytes / 4)
+            mapping = (start, mapped)
+            return
+        }
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 128)
         memset(raw, 0, bytes)
         base = raw.bindMemory(to: Float.self, capacity: bytes / 4)
+        mapping = nil
     }
 
-    deinit { UnsafeMutableRawPointer(base).deallocate() }
+    #if os(Linux)
+        private static let anonymous = Int32(MAP_ANONYMOUS)
+    #else
+        private static let anonymous = MAP_ANON
+    #endif
+
+    deinit {
+        if let mapping { munmap(mapping.start, mapping.bytes) } else { UnsafeMutableRawPointer(base).deallocate() }
+    }
 }
 
 /// The values of a training state in memory: one flat block, in which every entry has its place by path.

@@ -36,7 +36,9 @@ extension Executable {
                 rows[b] = access.touch
             }
         }
-        func share(_ b: Int) -> Share? { isMixed.contains(b) ? nil : rows[b].map { Share(rows: $0, count: buffers[b].count) } }
+        func share(_ b: Int) -> Share? {
+            isMixed.contains(b) ? nil : rows[b].map { Share(rows: $0, count: buffers[b].count) }
+        }
         let sizes = buffers.map { StateStorage.padded($0.count.resolved(maxBatch)) }
         let placed = buffers.indices.filter { buffers[$0].home == .arena && buffers[$0].parent == nil && last[$0] >= 0 }
         // Barriers that the values themselves need: memory freed since the last one may still be read by a slower thread.
@@ -76,7 +78,11 @@ extension Executable {
                     }
                 }
                 for b in ends[i] ?? [] {
-                    if let own = share(b) { handed[own, default: []].append(buffers[b].offset) } else { waiting.append(b) }
+                    if let own = share(b) {
+                        handed[own, default: []].append(buffers[b].offset)
+                    } else {
+                        waiting.append(b)
+                    }
                 }
             }
         }
@@ -94,7 +100,9 @@ extension Executable {
         }
         instructions.placeBarriers { a, b in
             if a != b, places[a].start == places[b].start, let own = share(a), own == share(b) { return false }
-            return a == b || places[a].start < places[b].end && places[b].start < places[a].end && places[a].space == places[b].space
+            return a == b
+                || places[a].start < places[b].end && places[b].start < places[a].end
+                    && places[a].space == places[b].space
         }
         return end
     }
@@ -133,7 +141,10 @@ private struct FreeList {
     private var blocks: [(offset: Int, count: Int)] = []
 
     mutating func take(_ need: Int) -> Int? {
-        guard let best = blocks.indices.filter({ blocks[$0].count >= need }).min(by: { blocks[$0].count < blocks[$1].count })
+        guard
+            let best = blocks.indices.filter({ blocks[$0].count >= need }).min(by: {
+                blocks[$0].count < blocks[$1].count
+            })
         else { return nil }
         let offset = blocks[best].offset
         if blocks[best].count == need {

@@ -46,7 +46,8 @@ extension Lowering {
     /// Buffers of working memory that an update reads element by element.
     private func gradients(of index: Int) -> Set<Int> {
         guard case .region(let region) = instructions[index].work else { return [] }
-        return Set(region.registers.filter { $0.extent == .full }.compactMap(\.buffer).filter { buffers[$0].home == .arena })
+        return Set(
+            region.registers.filter { $0.extent == .full }.compactMap(\.buffer).filter { buffers[$0].home == .arena })
     }
 
     /// Whether update `next` is update `first` shifted by `distance` floats in every operand.
@@ -55,7 +56,8 @@ extension Lowering {
             a.ops == b.ops, a.registers.count == b.registers.count
         else { return false }
         for (x, y) in zip(a.registers, b.registers) {
-            guard x.extent == y.extent, x.kind == y.kind, x.isDeferred == y.isDeferred, x.width == nil, y.width == nil else { return false }
+            guard x.extent == y.extent, x.kind == y.kind, x.isDeferred == y.isDeferred, x.width == nil, y.width == nil
+            else { return false }
             guard let p = x.buffer, let q = y.buffer else { continue }
             if x.extent == .scalar {
                 if p != q { return false }
@@ -63,7 +65,9 @@ extension Lowering {
             }
             switch (buffers[p].home, buffers[q].home) {
             case (.state(let u), .state(let v)):
-                guard let s = state.entry(u), let t = state.entry(v), t.offset == s.offset + distance else { return false }
+                guard let s = state.entry(u), let t = state.entry(v), t.offset == s.offset + distance else {
+                    return false
+                }
             case (.arena, .arena):
                 // A gradient can be placed where it suits, unless it already has been.
                 if buffers[p].parent != nil || buffers[q].parent != nil || p == q { return false }
@@ -79,7 +83,8 @@ extension Lowering {
         guard case .state(let u) = buffers[a].home, case .state(let v) = buffers[b].home, let x = state.entry(u),
             let y = state.entry(v)
         else { return false }
-        return x.offset < y.offset + buffers[b].count.resolved(maxBatch) && y.offset < x.offset + buffers[a].count.resolved(maxBatch)
+        return x.offset < y.offset + buffers[b].count.resolved(maxBatch)
+            && y.offset < x.offset + buffers[a].count.resolved(maxBatch)
     }
 
     private mutating func merge(_ run: [(index: Int, count: Int)], _ state: StateStorage, _ dropped: inout Set<Int>) {

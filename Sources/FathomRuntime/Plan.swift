@@ -64,10 +64,16 @@ enum Work {
     case gemm(a: Int, b: Int, c: Int, bias: Int?, m: Count, n: Count, k: Count, ta: Bool, tb: Bool, batches: Count?)
     case region(Region)
     /// Strided copy; `source` nil fills with the value.
-    case copy(source: Int?, into: Int, extents: [Count], from: [Stride], to: [Stride], sourceOffset: Stride, offset: Stride, value: Value)
-    case indexed(fk_kind, source: Int, indices: Int?, into: Int, outer: Count, extent: Count, inner: Count, taken: Count, mode: Int32, along: Bool)
+    case copy(
+        source: Int?, into: Int, extents: [Count], from: [Stride], to: [Stride], sourceOffset: Stride, offset: Stride,
+        value: Value)
+    case indexed(
+        fk_kind, source: Int, indices: Int?, into: Int, outer: Count, extent: Count, inner: Count, taken: Count,
+        mode: Int32, along: Bool)
     /// `gradient` is a buffer of one number a row, or a number for all.
-    case crossEntropy(logits: Int, labels: Int, gradient: Int?, scale: NodeID?, isGradient: Bool, into: Int, rows: Count, classes: Int)
+    case crossEntropy(
+        logits: Int, labels: Int, gradient: Int?, scale: NodeID?, isGradient: Bool, into: Int, rows: Count, classes: Int
+    )
 
     /// A stride or offset in elements: `factor` × a count.
     typealias Stride = (factor: Int, of: Count)
@@ -89,7 +95,8 @@ struct Region {
         var index: (inner: Count, extent: Count)? = nil
 
         static func == (a: Op, b: Op) -> Bool {
-            a.opcode == b.opcode && a.extent == b.extent && a.dst == b.dst && a.operands == b.operands && a.value == b.value
+            a.opcode == b.opcode && a.extent == b.extent && a.dst == b.dst && a.operands == b.operands
+                && a.value == b.value
                 && a.extra == b.extra && a.index?.inner == b.index?.inner && a.index?.extent == b.index?.extent
         }
         func hash(into hasher: inout Hasher) {

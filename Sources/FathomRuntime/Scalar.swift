@@ -1,9 +1,9 @@
 import FathomGraph
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Single numbers in single precision, for what the host computes of a step.

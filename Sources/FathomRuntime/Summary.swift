@@ -9,7 +9,8 @@ extension Work {
         case .region(let r):
             let reduction = r.reduction == .none ? "" : r.reduction == .rows ? " over rows" : " over columns"
             return "\(r.rows.resolved(batch))×\(r.columns.resolved(batch)) \(r.ops.count) operations\(reduction)"
-        case .copy(_, _, let extents, _, _, _, _, _): return extents.map { "\($0.resolved(batch))" }.joined(separator: "×")
+        case .copy(_, _, let extents, _, _, _, _, _):
+            return extents.map { "\($0.resolved(batch))" }.joined(separator: "×")
         case .indexed(_, _, _, _, let outer, let extent, let inner, _, _, _):
             return "\(outer.resolved(batch))×\(extent.resolved(batch))×\(inner.resolved(batch))"
         case .crossEntropy(_, _, _, _, _, _, let rows, let classes): return "\(rows.resolved(batch))×\(classes)"

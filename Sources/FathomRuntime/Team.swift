@@ -22,6 +22,12 @@ public final class Team {
 
     deinit { fk_team_destroy(handle) }
 
+    /// What this machine's threads can do together, measured in a few milliseconds: single-precision operations and bytes
+    /// copied in the last-level cache, per second. For profiles.
+    public func measurePeak() -> (flops: Double, bytes: Double) {
+        (fk_peak_flops() * Double(threads), fk_peak_bytes() * Double(threads))
+    }
+
     /// Processors this process may run on.
     public static var processors: Int { Int(fk_processors()) }
 }

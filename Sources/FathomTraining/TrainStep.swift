@@ -58,7 +58,8 @@ public final class TrainStep {
     ///   - seed: decides initial values and everything random in training.
     /// - Throws: ``GraphError`` for the first mistake in the model, the loss or the optimiser's settings.
     public init(
-        _ model: any Layer, loss: Loss, optimizer: OptimizerSettings, data: DataShape, batch: Int, microBatches: Int = 1,
+        _ model: any Layer, loss: Loss, optimizer: OptimizerSettings, data: DataShape, batch: Int,
+        microBatches: Int = 1,
         seed: UInt64 = 0, team: Team = Team(), options: Executable.Options = Executable.Options()
     ) throws(GraphError) {
         self.model = model
@@ -176,7 +177,8 @@ public final class TrainStep {
     @discardableResult
     public func accumulate(batch: Int) throws(GraphError) -> Float {
         guard let accumulation else {
-            throw GraphError(op: "accumulate", message: "the step was made for single batches", hint: "pass microBatches: 2 or more")
+            throw GraphError(
+                op: "accumulate", message: "the step was made for single batches", hint: "pass microBatches: 2 or more")
         }
         feed(accumulation, 0)
         for name in ["x", "y"] {
@@ -203,7 +205,9 @@ public final class TrainStep {
     public var state: TrainState {
         get {
             TrainState(
-                entries: roles.map { TrainState.Entry(path: $0.path, role: $0.role, shape: $0.shape, values: storage[$0.path] ?? []) },
+                entries: roles.map {
+                    TrainState.Entry(path: $0.path, role: $0.role, shape: $0.shape, values: storage[$0.path] ?? [])
+                },
                 step: step, seed: seed)
         }
         set { try? load(newValue) }
@@ -221,7 +225,8 @@ public final class TrainStep {
                     hint: "the checkpoint is of another model or optimiser")
             }
             guard shape == entry.shape, entry.values.count == shape.reduce(1, *) else {
-                throw GraphError(op: "load", message: "'\(entry.path)' has shape \(entry.shape) in the state, but \(shape) here")
+                throw GraphError(
+                    op: "load", message: "'\(entry.path)' has shape \(entry.shape) in the state, but \(shape) here")
             }
         }
         let given = Set(state.entries.map(\.path))

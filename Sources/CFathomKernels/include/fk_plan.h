@@ -94,9 +94,20 @@ typedef struct {
     float *out;                 // forward: per row; gradient: rows × classes
 } fk_xent;
 
+// Elementwise programs with a loop of their own (see NativeProgram): constants, scalars, arrays read and written.
+typedef enum { FK_MOMENTUM, FK_ADAM } fk_native_program;
+typedef struct {
+    int32_t program;
+    float k[8];
+    const float *s[4];
+    const float *r[8];
+    float *w[8];
+} fk_native;
+
 enum fk_kind {
     FK_I_GEMM, FK_I_REGION, FK_I_NDCOPY, FK_I_GATHER, FK_I_SCATTER, FK_I_REDUCE, FK_I_CUMSUM, FK_I_ARGMAX, FK_I_ARGSORT,
-    FK_I_XENT, FK_I_XENT_GRAD, FK_I_BATCH_GEMM
+    FK_I_XENT, FK_I_XENT_GRAD, FK_I_BATCH_GEMM,
+    FK_I_NATIVE
 };
 // How an instruction's units are cut: rows or columns of the result, anything else counted in `units`, or one thread.
 enum fk_cut { FK_CUT_ROWS, FK_CUT_COLS, FK_CUT_UNITS, FK_CUT_NONE };
@@ -111,6 +122,7 @@ typedef struct {
         fk_ndcopy copy;
         fk_indexed indexed;
         fk_xent xent;
+        fk_native native;
     } u;
     int64_t batches, stride_a, stride_b, stride_c;   // FK_I_BATCH_GEMM
 } fk_instr;
@@ -128,6 +140,9 @@ void fk_team_run(fk_team *, int threads, const fk_instr *, int64_t count, void *
 /// Bytes of scratch one member of a team of `threads` may need for this instruction.
 size_t fk_instr_scratch(const fk_instr *, int threads);
 int64_t fk_lanes(void);
+/// What one thread can do here, measured in a few milliseconds: multiply-adds in registers, and copying 4 MiB.
+double fk_peak_flops(void);
+double fk_peak_bytes(void);
 uint64_t fk_now(void);                          // monotonic nanoseconds
 int fk_processors(void);                        // processors this process may run on
 #endif

@@ -95,7 +95,8 @@ extension Tensor {
         guard left == 0 else {
             trace.fail(
                 GraphError(
-                    op: "split", operands: [type].compactMap { $0 }, message: "the sizes \(sizes) do not fill axis \(a)",
+                    op: "split", operands: [type].compactMap { $0 },
+                    message: "the sizes \(sizes) do not fill axis \(a)",
                     hint: "sizes are 0 or more and add up to the extent, which is not the batch's"))
             return sizes.map { _ in poison }
         }
@@ -112,7 +113,8 @@ extension Tensor {
         guard count > 0, let extent = shape[a].fixedValue, extent % count == 0 else {
             trace.fail(
                 GraphError(
-                    op: "split", operands: [type].compactMap { $0 }, message: "axis \(a) does not divide into \(count) equal pieces"))
+                    op: "split", operands: [type].compactMap { $0 },
+                    message: "axis \(a) does not divide into \(count) equal pieces"))
             return Array(repeating: poison, count: Swift.max(count, 1))
         }
         return split(sizes: Array(repeating: extent / count, count: count), axis: a)
@@ -121,7 +123,8 @@ extension Tensor {
     /// Slices at `indices` (`int32`, any shape) along an axis, as an embedding table is read.
     public func gathering(atIndices indices: Tensor, axis: Int = 0) -> Tensor {
         guard let a = resolve(axis, op: "gather") else { return poison }
-        return Tensor.record([self, indices], op: "gather") { g, x throws(GraphError) in try g.add(.gather(axis: a), x) }
+        return Tensor.record([self, indices], op: "gather") { g, x throws(GraphError) in try g.add(.gather(axis: a), x)
+        }
     }
 
     /// One element per index along an axis; `indices` has this tensor's rank.

@@ -79,7 +79,8 @@ public func matmul(_ a: Tensor, _ b: Tensor, transposeA: Bool = false, transpose
         guard ls.rank >= 2, rs.rank >= 2,
             let lead = Shape.broadcasting(Shape(Array(ls.dims.dropLast(2))), Shape(Array(rs.dims.dropLast(2))))
         else {
-            throw GraphError(op: "matmul", operands: x.map { g[$0].type }, message: "leading axes do not broadcast together")
+            throw GraphError(
+                op: "matmul", operands: x.map { g[$0].type }, message: "leading axes do not broadcast together")
         }
         l = try g.broadcast(l, to: Shape(lead.dims + ls.dims.suffix(2)))
         r = try g.broadcast(r, to: Shape(lead.dims + rs.dims.suffix(2)))

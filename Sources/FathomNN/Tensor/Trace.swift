@@ -111,7 +111,8 @@ public final class Trace {
                     if !isShared {
                         fail(
                             GraphError(
-                                op: "\(type(of: value))", message: "one layer value stands in two places, '\(other)' and '\(path)'",
+                                op: "\(type(of: value))",
+                                message: "one layer value stands in two places, '\(other)' and '\(path)'",
                                 hint: "make a second layer, or wrap both places in Shared(layer) to share its weights",
                                 layer: path, location: identity.location))
                     }
@@ -168,7 +169,8 @@ public final class Trace {
             if declarations[index].shape != shape.dims.compactMap(\.fixedValue) {
                 fail(
                     GraphError(
-                        op: "parameter", message: "'\(path)' has shape \(declarations[index].shape) but is used with \(shape)",
+                        op: "parameter",
+                        message: "'\(path)' has shape \(declarations[index].shape) but is used with \(shape)",
                         hint: "a shared layer must see inputs of one width"))
             }
             return Tensor(trace: self, id: node)
@@ -180,7 +182,8 @@ public final class Trace {
                     hint: "flatten or reshape so that the last axis is fixed"))
             return Tensor(trace: self, id: nil)
         }
-        let tensor = record { graph throws(GraphError) in try graph.add(.state(path), type: TensorType(.float32, shape)) }
+        let tensor = record { graph throws(GraphError) in try graph.add(.state(path), type: TensorType(.float32, shape))
+        }
         guard let id = tensor.id else { return tensor }
         declared[path] = (declarations.count, id)
         declarations.append(

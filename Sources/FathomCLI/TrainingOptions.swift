@@ -1,0 +1,86 @@
+import ArgumentParser
+import Fathom
+
+/// Flags that override a configuration.
+struct TrainingOptions: ParsableArguments {
+    @Option(name: .long, help: "A data set by name (see fathom data list), or a CSV, TSV or NPZ file.")
+    var data: String?
+
+    @Option(name: .long, help: "The model as one line, such as 'dense 128 relu, dropout 0.2, dense 10'.")
+    var model: String?
+
+    @Option(name: .long, help: "Epochs.")
+    var epochs: String?
+
+    @Option(name: .long, help: "Rows of a batch.")
+    var batch: String?
+
+    @Option(name: .long, help: "Learning rate.")
+    var lr: String?
+
+    @Option(name: .long, help: "Optimiser, such as adam, sgd or lion.")
+    var optimizer: String?
+
+    @Option(name: .long, help: "Seed of initial values, order and everything random.")
+    var seed: String?
+
+    @Option(name: .long, help: "Threads; never changes a bit of the result.")
+    var threads: String?
+
+    @Option(name: .long, help: "Any setting by its path, such as --set training.epochs=5; may be repeated.")
+    var set: [String] = []
+
+    /// The configuration: the file's, then the flags', then `--set`.
+    func configuration(file: String?, name: String?) throws -> RunConfiguration {
+        var tree = ConfigValue(.map([]))
+        if let file {
+            do { tree = try ConfigurationText.parse(text(of: file)) } catch let error as ConfigError {
+                throw UsageError("\(file): \(error)")
+            }
+        }
+        func set(_ path: String, _ value: ConfigValue) {
+            tree = tree.setting(path.split(separator: ".").map(String.init)[...], to: value)
+        }
+        func parsed(_ text: String) throws(ConfigError) -> ConfigValue {
+            var value = try ConfigurationText.parse(text)
+            value.line = nil
+            return value
+        }
+        if let data {
+            let isName = if case .named = DataConfiguration.source(of: data) { true } else { false }
+            let key = isName ? "name" : "file"
+            // Another source; what was said of the old one's files does not hold for it.
+            set("data", ConfigValue(.map([.init(key, ConfigValue(.text(data)))])))
+        }
+        if let model { set("model", ConfigValue(.text(model))) }
+        if let name { set("name", ConfigValue(.text(name))) }
+        if let optimizer { set("optimizer", ConfigValue(.text(optimizer))) }
+        for (path, value) in [
+            ("training.epochs", epochs), ("training.batch", batch), ("training.seed", seed),
+            ("training.threads", threads),
+        ] {
+            if let value { set(path, try parsed(value)) }
+        }
+        if let lr {
+            if tree["optimizer"] == nil { set("optimizer.name", ConfigValue(.text("adam"))) }
+            set("optimizer.learningRate", try parsed(lr))
+        }
+        for assignment in self.set {
+            guard let equals = assignment.firstIndex(of: "="), equals > assignment.startIndex else {
+                throw UsageError("--set needs the form path=value, such as training.epochs=5, not '\(assignment)'")
+            }
+            let value = try parsed(String(assignment[assignment.index(after: equals)...]))
+            set(String(assignment[..<equals]), value)
+        }
+        do { return try RunConfiguration(tree) } catch {
+            throw UsageError((file.map { "\($0): " } ?? "") + error.description)
+        }
+    }
+
+    private func text(of file: String) throws -> String {
+        guard let text = String(validating: try AtomicFile.read(file, limit: 1 << 20), as: UTF8.self) else {
+            throw UsageError("\(file): not valid UTF-8")
+        }
+        return text
+    }
+}

@@ -1,0 +1,51 @@
+/// Where the rows of a run come from and how they are prepared.
+public struct DataConfiguration: Sendable, Hashable {
+    public enum Source: Sendable, Hashable {
+        /// A name of the catalog, and optionally a folder with its files.
+        case named(String, folder: String?)
+        /// A CSV, TSV or NPZ file, and optionally another with the test part.
+        case file(String, test: String?)
+    }
+
+    /// A change of the input columns, fitted to the training part.
+    public enum Scaling: String, Sendable, Hashable, CaseIterable {
+        case none, standardize, minMax
+    }
+
+    public enum Task: String, Sendable, Hashable, CaseIterable {
+        case automatic, classes, values
+    }
+
+    public enum Missing: String, Sendable, Hashable, CaseIterable {
+        case reject, dropRow, mean
+    }
+
+    public var source: Source
+    /// The column to predict, by name or number from 0; `nil` is the last one. For tables only.
+    public var target: String?
+    /// Input columns that are left out. For tables only.
+    public var ignore: [String] = []
+    /// Whether classes or numbers are predicted. For tables only.
+    public var task = Task.automatic
+    /// What becomes of fields without a value. For tables only.
+    public var missing = Missing.reject
+    /// The change of the input columns; `nil` standardises tables and leaves the rest.
+    public var scaling: Scaling?
+    /// Whether numbers to predict are standardised for training, and brought back for metrics and predictions; `nil` does
+    /// so for tables. The loss is then in units of their standard deviation.
+    public var scalesTarget: Bool?
+    /// The share of the test part, where the data come without one.
+    public var test = 0.2
+    /// The share of the training part that is held out to choose by; 0 chooses by the test part.
+    public var validation = 0.1
+    /// Keeps the share of each class in all parts.
+    public var isStratified = true
+    /// The seed of the cut into parts and of computed sets.
+    public var seed: UInt64 = 0
+    /// Each row as one vector; `false` keeps the shape of images.
+    public var isFlat = true
+    /// The rows of a computed set.
+    public var count: Int?
+
+    public init(_ source: Source) { self.source = source }
+}

@@ -1,0 +1,97 @@
+import FathomData
+import FathomNN
+
+/// Data as a run uses them: cut into parts and brought into the form the model is trained on.
+public struct PreparedData: Sendable {
+    public var split: DataSplit
+    public var preprocessing: Preprocessing
+
+    /// Loads and prepares data; the change of the columns is fitted to the training part alone.
+    ///
+    /// - Parameter folders: where named sets with files are looked for before the cache and the system's folders.
+    /// - Throws: ``DataError`` for data that cannot be found, read or trained on.
+    public init(_ configuration: DataConfiguration, folders: [String] = []) throws(DataError) {
+        var parts: DataSplit
+        switch configuration.source {
+        case .named(let name, let folder):
+            var options = DatasetCatalog.Options()
+            options.path = folder
+            options.systemFolders = folders + options.systemFolders
+            options.testFraction = configuration.test
+            options.seed = configuration.seed
+            options.count = configuration.count
+            parts = try DatasetCatalog.load(name, options: options)
+        case .file(let file, let test):
+            let options = configuration.tableOptions()
+            let all = try Self.read(file, options)
+            if let test {
+                let known = Preprocessing(columnsOf: all)
+                parts = try DataSplit(train: all, test: known.aligned(try Self.read(test, options)))
+            } else {
+                parts = try all.split(
+                    fraction: 1 - configuration.test, stratified: configuration.isStratified, seed: configuration.seed)
+            }
+        }
+        if configuration.validation > 0, parts.validation == nil {
+            let cut = try parts.train.split(
+                fraction: 1 - configuration.validation, stratified: configuration.isStratified,
+                seed: configuration.seed &+ 1)
+            parts = try DataSplit(train: cut.train, validation: cut.test, test: parts.test)
+        }
+        for part in [parts.train, parts.validation, parts.test].compactMap({ $0 }) {
+            guard part.rowCount > 0 else {
+                throw .invalidParameter(name: "data", value: "\(part.name)", rule: "a part of it has no rows")
+            }
+            try DataChecks.requireFinite(part.inputs)
+            if case .values(let values) = part.targets { try DataChecks.requireFinite(values) }
+        }
+        if configuration.isFlat {
+            parts = try DataSplit(
+                train: parts.train.flattened(), validation: parts.validation?.flattened(),
+                test: parts.test.flattened())
+        }
+        var preprocessing = Preprocessing(columnsOf: parts.train)
+        let isTable = if case .file = configuration.source { parts.train.inputs.rowShape.count == 1 } else { false }
+        switch configuration.scaling ?? (isTable ? .standardize : .none) {
+        case .none: break
+        case .standardize: preprocessing.scaling = try ColumnScaling.standardizing(parts.train.inputs)
+        case .minMax: preprocessing.scaling = try ColumnScaling.minMax(parts.train.inputs)
+        }
+        if let scaling = preprocessing.scaling { parts = try scaling.applied(to: parts) }
+        if case .values(let values) = parts.train.targets, configuration.scalesTarget ?? isTable {
+            let scaling = try ColumnScaling.standardizing(values)
+            preprocessing.targetScaling = scaling
+            let validation = try parts.validation.map { (part) throws(DataError) in try part.scalingTargets(by: scaling)
+            }
+            parts = try DataSplit(
+                train: parts.train.scalingTargets(by: scaling), validation: validation,
+                test: parts.test.scalingTargets(by: scaling))
+        }
+        split = parts
+        self.preprocessing = preprocessing
+    }
+
+    package static func read(_ path: String, _ options: CSVOptions) throws(DataError) -> Dataset {
+        do throws(FormatError) { return try Dataset.read(path: path, options: options) } catch { throw .format(error) }
+    }
+}
+
+extension DataConfiguration {
+    /// How its table is read.
+    package func tableOptions() -> CSVOptions {
+        var options = CSVOptions(target: .last)
+        if let target { options.target = Int(target).map { .index($0) } ?? .name(target) }
+        for column in ignore { options.kinds[column] = .ignored }
+        switch task {
+        case .automatic: options.targetKind = .automatic
+        case .classes: options.targetKind = .classes
+        case .values: options.targetKind = .values
+        }
+        switch missing {
+        case .reject: options.missing = .reject
+        case .dropRow: options.missing = .dropRow
+        case .mean: options.missing = .mean
+        }
+        return options
+    }
+}

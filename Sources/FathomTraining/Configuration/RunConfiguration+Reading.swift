@@ -1,0 +1,236 @@
+import FathomNN
+
+extension RunConfiguration {
+    /// Reads a tree of values.
+    ///
+    /// - Throws: ``ConfigError`` with the key, the line and the nearest spelling for unknown keys and names.
+    public init(_ tree: ConfigValue) throws(ConfigError) {
+        let reader = try ConfigurationReader(
+            tree, path: "",
+            allowed: ["name", "data", "model", "loss", "optimizer", "schedule", "training", "metrics"])
+        guard let data = reader["data"] else {
+            throw ConfigError(key: "data", message: "the key 'data' is missing: the name of a data set or a file")
+        }
+        guard let model = reader["model"] else {
+            throw ConfigError(key: "model", message: "the key 'model' is missing, such as 'dense 128 relu, dense 10'")
+        }
+        self.init(data: try DataConfiguration(data), model: try ModelSpec(model))
+        guard !self.model.layers.isEmpty else {
+            throw ConfigError(key: "model", message: "the model has no layers", line: model.line)
+        }
+        name = try reader.text("name")
+        if let value = reader["loss"] {
+            let choice = try Choice(value, path: "loss")
+            _ = try choice.checked { name, options throws(ConfigError) in try Loss.named(name, options) }
+            loss = choice
+        }
+        if let value = reader["optimizer"] { optimization = try Optimization(value) }
+        if let value = reader["schedule"] {
+            schedule = try Choice(value, path: "schedule")
+            _ = try schedule.checked { name, options throws(ConfigError) in
+                try ScheduleTable.named(name, options, totalSteps: 1000)
+            }
+        }
+        if let value = reader["training"] { training = try Training(value) }
+        if let value = reader["metrics"] {
+            var choices: [Choice] = []
+            let items = if case .list(let items) = value.content { items } else { [value] }
+            for item in items {
+                var item = item
+                item.line = item.line ?? value.line
+                let choice = try Choice(item, path: "metrics")
+                _ = try choice.checked { name, options throws(ConfigError) in try Metric.named(name, options) }
+                choices.append(choice)
+            }
+            metrics = choices
+        }
+    }
+}
+
+extension RunConfiguration.Choice {
+    /// Reads `adam`, `{name: adam, beta1: 0.8}` or `adam: {beta1: 0.8}`.
+    init(_ value: ConfigValue, path: String, without others: Set<String> = []) throws(ConfigError) {
+        func wrong(_ value: ConfigValue, _ key: String, _ rule: String) -> ConfigError {
+            ConfigError(key: key, message: "\(key) must be \(rule), not \(value.words)", line: value.line)
+        }
+        switch value.content {
+        case .text(let name): self.init(name)
+        case .map(var pairs):
+            let inner = pairs.first?.value
+            if let first = pairs.first, !pairs.contains(where: { $0.key == "name" }) {
+                // `adam: {beta1: 0.8}`
+                let head = [ConfigValue.Pair("name", ConfigValue(.text(first.key)))]
+                switch first.value.content {
+                case .map(let options): pairs = head + options + pairs.dropFirst()
+                case .null: pairs = head + pairs.dropFirst()
+                default: break
+                }
+            }
+            guard let name = pairs.first(where: { $0.key == "name" })?.value, case .text(let text) = name.content else {
+                throw wrong(inner ?? value, path, "a name, or a mapping with a name")
+            }
+            var options: [String: OptionValue] = [:]
+            for pair in pairs where pair.key != "name" && !others.contains(pair.key) {
+                let key = "\(path).\(pair.key)"
+                switch pair.value.content {
+                case .int(let number): options[pair.key] = .number(Double(number))
+                case .number(let number): options[pair.key] = .number(number)
+                case .bool(let flag): options[pair.key] = .flag(flag)
+                case .text(let word): options[pair.key] = .text(word)
+                case .list(let items):
+                    var numbers: [Double] = []
+                    for item in items {
+                        guard let number = item.number else { throw wrong(pair.value, key, "a list of numbers") }
+                        numbers.append(number)
+                    }
+                    options[pair.key] = .numbers(numbers)
+                case .null: break
+                case .map: throw wrong(pair.value, key, "a single value")
+                }
+            }
+            self.init(text, options)
+        default: throw wrong(value, path, "a name, or a mapping with a name")
+        }
+        line = value.line
+    }
+
+    /// Makes the value in a table, with this choice's line in the error.
+    package func checked<Value>(
+        _ make: (String, [String: OptionValue]) throws(ConfigError) -> Value
+    ) throws(ConfigError) -> Value {
+        do { return try make(name, options) } catch {
+            var located = error
+            located.line = located.line ?? line
+            throw located
+        }
+    }
+}
+
+extension RunConfiguration.Optimization {
+    init(_ value: ConfigValue) throws(ConfigError) {
+        let others: Set = ["clip", "groups", "average"]
+        self.init()
+        optimizer = try RunConfiguration.Choice(value, path: "optimizer", without: others)
+        _ = try optimizer.checked { name, options throws(ConfigError) in try OptimizerTable.named(name, options) }
+        guard case .map(let pairs) = value.content else { return }
+        let own = ConfigValue(.map(pairs.filter { others.contains($0.key) }), line: value.line)
+        let reader = try ConfigurationReader(own, path: "optimizer", allowed: others.sorted())
+        average = try reader.number("average", "a number from 0 up to but not including 1") { $0 >= 0 && $0 < 1 }
+        if let clip = reader["clip"] {
+            let limits = try ConfigurationReader(
+                clip, path: "optimizer.clip", allowed: ["globalNorm", "parameterNorm", "value"])
+            let positive = "a positive number"
+            if let bound = try limits.number("globalNorm", positive, where: { $0 > 0 }) {
+                clipping = .globalNorm(bound)
+            }
+            if let bound = try limits.number("parameterNorm", positive, where: { $0 > 0 }) {
+                clipping = .parameterNorm(bound)
+            }
+            if let bound = try limits.number("value", positive, where: { $0 > 0 }) { clipping = .value(bound) }
+            guard case .map(let given) = clip.content, given.count == 1 else {
+                throw reader.wrong("clip", clip, "one of globalNorm, parameterNorm and value with its bound")
+            }
+        }
+        if let list = reader["groups"] {
+            guard case .list(let items) = list.content else { throw reader.wrong("groups", list, "a list") }
+            for item in items {
+                let group = try ConfigurationReader(
+                    item, path: "optimizer.groups", allowed: ["pattern", "learningRateFactor", "weightDecay", "frozen"])
+                guard let pattern = try group.text("pattern") else {
+                    throw ConfigError(
+                        key: "optimizer.groups.pattern", message: "a group needs a pattern, such as \"*.bias\"",
+                        line: item.line)
+                }
+                let rule = "a number that is not negative"
+                groups.append(
+                    ParameterGroup(
+                        pattern,
+                        learningRateFactor: try group.number("learningRateFactor", rule) { $0 >= 0 } ?? 1,
+                        weightDecay: try group.number("weightDecay", rule) { $0 >= 0 },
+                        isFrozen: try group.flag("frozen") ?? false))
+            }
+        }
+    }
+}
+
+extension RunConfiguration.Training {
+    init(_ value: ConfigValue) throws(ConfigError) {
+        self.init()
+        let reader = try ConfigurationReader(
+            value, path: "training",
+            allowed: [
+                "epochs", "batch", "accumulate", "evaluateEvery", "checkpointEvery", "keep", "patience", "monitor",
+                "keepBest", "seed", "threads", "earlyStopping",
+            ])
+        epochs = try reader.count("epochs", from: 1, to: 1 << 30) ?? epochs
+        batch = try reader.count("batch", from: 1, to: 1 << 24) ?? batch
+        accumulate = try reader.count("accumulate", from: 1, to: 1 << 16) ?? accumulate
+        evaluateEvery = try reader.count("evaluateEvery", from: 1, to: 1 << 30) ?? evaluateEvery
+        checkpointEvery = try reader.count("checkpointEvery", from: 1, to: 1 << 30) ?? checkpointEvery
+        keep = try reader.count("keep", from: 1, to: 10_000) ?? keep
+        patience = try reader.count("patience", from: 1, to: 1 << 30)
+        monitor = try reader.text("monitor") ?? monitor
+        keepBest = try reader.flag("keepBest") ?? keepBest
+        seed = try reader.count("seed", from: 0).map(UInt64.init) ?? seed
+        threads = try reader.count("threads", from: 1, to: 256)
+        if let early = reader["earlyStopping"] {
+            let inner = try ConfigurationReader(
+                early, path: "training.earlyStopping", allowed: ["metric", "patience"])
+            monitor = try inner.text("metric") ?? monitor
+            patience = try inner.count("patience", from: 1, to: 1 << 30) ?? patience ?? 10
+        }
+    }
+}
+
+extension DataConfiguration {
+    init(_ value: ConfigValue) throws(ConfigError) {
+        if case .text(let text) = value.content {
+            self.init(Self.source(of: text))
+            return
+        }
+        let reader = try ConfigurationReader(
+            value, path: "data",
+            allowed: [
+                "name", "folder", "file", "testFile", "target", "ignore", "task", "missing", "scaling", "test",
+                "validation", "scaleTarget", "stratified", "seed", "flatten", "count",
+            ])
+        let name = try reader.text("name")
+        let file = try reader.text("file")
+        switch (name, file) {
+        case (let name?, nil): self.init(.named(name, folder: try reader.text("folder")))
+        case (nil, let file?): self.init(.file(file, test: try reader.text("testFile")))
+        default:
+            throw ConfigError(
+                key: "data", message: "data needs either 'name' (a known data set) or 'file' (CSV, TSV or NPZ)",
+                line: value.line)
+        }
+        target = try reader.text("target")
+        if let list = reader["ignore"] {
+            let items = if case .list(let items) = list.content { items } else { [list] }
+            for item in items {
+                guard case .text(let column) = item.content else {
+                    throw reader.wrong("ignore", list, "a list of column names")
+                }
+                ignore.append(column)
+            }
+        }
+        task = try reader.choice("task") ?? task
+        missing = try reader.choice("missing") ?? missing
+        scaling = try reader.choice("scaling")
+        scalesTarget = try reader.flag("scaleTarget")
+        test = try reader.number("test", "a share between 0 and 1") { $0 > 0 && $0 < 1 } ?? test
+        validation =
+            try reader.number("validation", "a share from 0 up to but not including 1") { $0 >= 0 && $0 < 1 }
+            ?? validation
+        isStratified = try reader.flag("stratified") ?? isStratified
+        seed = try reader.count("seed", from: 0).map(UInt64.init) ?? seed
+        isFlat = try reader.flag("flatten") ?? isFlat
+        count = try reader.count("count", from: 2, to: 1 << 30)
+    }
+
+    /// A word that has the ending of a file, or a folder in it, is a file; any other is a name.
+    package static func source(of text: String) -> Source {
+        let isFile = text.contains("/") || [".csv", ".tsv", ".npz", ".gz"].contains { text.lowercased().hasSuffix($0) }
+        return isFile ? .file(text, test: nil) : .named(text, folder: nil)
+    }
+}

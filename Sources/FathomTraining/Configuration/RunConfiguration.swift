@@ -1,0 +1,89 @@
+import FathomNN
+
+/// Everything that decides a training run, as a value: data, model, loss, optimiser, schedule, training, metrics.
+///
+/// It reads from and writes to YAML; the file in a run's folder is the complete one, in which no default is left out.
+/// The same configuration gives the same bits.
+public struct RunConfiguration: Sendable, Hashable {
+    /// A row of a table, such as `adam`, with its options.
+    public struct Choice: Sendable, Hashable {
+        public var name: String
+        public var options: [String: OptionValue]
+        /// Where it stands in the source, for messages.
+        package var line: Int?
+
+        public init(_ name: String, _ options: [String: OptionValue] = [:]) {
+            self.name = name
+            self.options = options
+        }
+
+        // Where it was written does not make it another choice.
+        public static func == (a: Choice, b: Choice) -> Bool { a.name == b.name && a.options == b.options }
+        public func hash(into hasher: inout Hasher) {
+            hasher.combine(name)
+            hasher.combine(options)
+        }
+    }
+
+    /// Gradient clipping, parameter groups and weight averaging around the optimiser.
+    public struct Optimization: Sendable, Hashable {
+        public var optimizer = Choice("adam")
+        public var clipping: OptimizerSettings.Clipping?
+        public var groups: [ParameterGroup] = []
+        /// The decay of the moving average of the weights, which is then used for evaluation.
+        public var average: Double?
+
+        public init() {}
+    }
+
+    /// How the loop runs.
+    public struct Training: Sendable, Hashable {
+        public var epochs = 10
+        /// Rows of one batch.
+        public var batch = 32
+        /// Batches whose gradients are averaged for one update.
+        public var accumulate = 1
+        /// Epochs between evaluations.
+        public var evaluateEvery = 1
+        /// Epochs between checkpoints; one is always written at the end.
+        public var checkpointEvery = 1
+        /// How many checkpoints are kept besides the best.
+        public var keep = 3
+        /// Stop when the watched metric has not improved for so many evaluations; `nil` never stops early.
+        public var patience: Int?
+        /// The metric by which the best model is chosen and training stops early: `loss` or one of the metrics.
+        public var monitor = "loss"
+        /// Whether the best model's checkpoint is kept.
+        public var keepBest = true
+        /// The seed of initial values, order and everything random in training.
+        public var seed: UInt64 = 0
+        /// Threads; `nil` for the processors in use. Never changes a bit of the result.
+        public var threads: Int?
+
+        public init() {}
+    }
+
+    public var name: String?
+    public var data: DataConfiguration
+    public var model: ModelSpec
+    /// `nil` chooses by the data: softmax cross-entropy for classes, squared error for numbers.
+    public var loss: Choice?
+    public var optimization = Optimization()
+    public var schedule = Choice("constant")
+    public var training = Training()
+    /// `nil` chooses by the data: accuracy for classes, R² and the absolute error for numbers.
+    public var metrics: [Choice]?
+
+    public init(data: DataConfiguration, model: ModelSpec) {
+        self.data = data
+        self.model = model
+    }
+
+    /// Reads YAML or JSON.
+    ///
+    /// - Throws: ``ConfigError`` that names the key and the line.
+    public init(yaml text: String) throws(ConfigError) { try self.init(ConfigurationText.parse(text)) }
+
+    /// The complete configuration as YAML, which ``init(yaml:)`` reads back.
+    public var yaml: String { ConfigurationText.text(tree) }
+}

@@ -1,0 +1,215 @@
+import FathomGraph
+import FathomNN
+import FathomRuntime
+
+/// What is known of a model before any training: sizes, work, memory, first values, and by theory how signals and
+/// gradients will fare.
+public struct Inspection: Sendable, Codable {
+    /// A layer, together with the activation that follows it.
+    public struct Row: Sendable, Codable {
+        /// The layer's path, as in checkpoints.
+        public let path: String
+        /// The extents of one output, without the batch.
+        public let outputShape: [Int]
+        /// Trainable numbers.
+        public let parameters: Int
+        /// Numbers that the layer itself keeps, such as running statistics.
+        public let buffers: Int
+        /// Floating-point operations for one example, forward: a multiplication and an addition are two, any other function
+        /// of an element one, moving data none.
+        public let flops: Int
+        /// Bytes of one example's output.
+        public let activationBytes: Int
+        /// How each parameter with more than one axis is drawn, in order.
+        public let initializers: [String]
+        public let activation: String?
+        /// The variance of the weighted sums by mean-field theory; `nil` where there is no rule.
+        public let sumVariance: Double?
+        /// The root of the mean square of the output; `nil` where there is no rule.
+        public let outputSize: Double?
+        /// χ: the factor of a gradient's mean square from the layer's output to its input.
+        public let chi: Double?
+        /// The size of the gradient at the layer's input, when that at the model's output is 1: the product of all √χ from
+        /// the output down to here.
+        public let gradientGain: Double?
+    }
+
+    public let inputShape: [Int]
+    public let outputShape: [Int]
+    public let batch: Int
+    public let rows: [Row]
+    public let parameters: Int
+    public let buffers: Int
+    /// Forward, for one example. A training step takes about three times as much: the gradient of a product is two more.
+    public let flops: Int
+    /// Of parameters and buffers.
+    public let stateBytes: Int
+    /// Of the optimiser's slots.
+    public let optimizerBytes: Int
+    /// Working memory of a training step of `batch` examples, inputs included, the state excluded.
+    public let trainingPeakBytes: Int
+    /// Instructions of a training step's plan.
+    public let instructions: Int
+    public let optimizer: String
+    public let loss: String
+
+    /// The gradient's size at the first layer's input relative to the output's; `nil` where there is no rule.
+    public var gradientGain: Double? { rows.first?.gradientGain }
+
+    /// Traces, plans and examines a model; nothing is trained.
+    ///
+    /// - Parameters:
+    ///   - input: the extents of one input.
+    ///   - target: what is to be predicted; numbers of the output's shape when `nil`.
+    ///   - batch: the examples of a step.
+    ///   - seed: decides the first values, of which means and variances enter the theory.
+    /// - Throws: ``GraphError`` for the first mistake in the model.
+    public init(
+        _ model: any Layer, input: [Int], target: DataShape.Target? = nil, loss: Loss = .meanSquaredError,
+        optimizer: OptimizerSettings = OptimizerSettings(SGD()), batch: Int = 32, seed: UInt64 = 0
+    ) throws(GraphError) {
+        guard batch > 0 else { throw GraphError(op: "inspect", message: "batch size \(batch) is not positive") }
+        let trace = Trace(isTraining: true)
+        trace.register(model)
+        let prediction = model(trace.input("x", Shape([.batch] + input.map { .fixed($0) })))
+        try trace.check()
+        guard let output = prediction.id else { throw GraphError(op: "trace", message: "the model has no output") }
+        let values = trace.initialValues(seed: seed)
+        var forward = trace.graph
+        forward.outputs = [("prediction", output)]
+        forward.updates = []
+        let field = try MeanField(forward, values: values, batch: batch)
+        rows = Self.rows(trace, field, values, batch)
+
+        inputShape = input
+        outputShape = prediction.shape.dims.dropFirst().compactMap(\.fixedValue)
+        self.batch = batch
+        parameters = trace.declarations.filter { $0.role == .parameter }.reduce(0) { $0 + $1.count }
+        buffers = trace.declarations.filter { $0.role == .buffer }.reduce(0) { $0 + $1.count }
+        flops = rows.reduce(0) { $0 + $1.flops }
+        stateBytes = 4 * (parameters + buffers)
+        let step = try TrainStep(
+            model, loss: loss, optimizer: optimizer,
+            data: DataShape(input: input, target: target ?? .values(outputShape)),
+            batch: batch, seed: seed, team: Team(threads: 1))
+        optimizerBytes = 4 * step.state.entries.filter { $0.role == .slot }.reduce(0) { $0 + $1.values.count }
+        trainingPeakBytes = step.executable.peakBytes
+        instructions = step.executable.instructionCount
+        self.optimizer = optimizer.optimizer.name
+        self.loss = loss.name
+    }
+
+    /// One layer's nodes in the forward graph.
+    private struct Part {
+        var scope: Int
+        var path: String
+        var output: NodeID
+        var input: NodeID?
+        /// Node of the last weighted sums, before an activation.
+        var sums: NodeID
+        var activation: String?
+        /// Whether only this layer's own nodes belong to it, and not those of layers inside.
+        var flops: Int
+        var parameters = 0
+        var buffers = 0
+        var initializers: [String] = []
+    }
+
+    private static func rows(_ trace: Trace, _ field: MeanField, _ values: [InitialValue], _ batch: Int) -> [Row] {
+        let graph = field.tracedGraph
+        var activations: [String: [String]] = [:]
+        for use in trace.activationUses {
+            activations[trace.graph.layer(of: use.output), default: []].append("\(use.activation)")
+        }
+        var parts: [Part] = []
+        for scope in graph.scopes.indices {
+            let own = graph.nodes.indices.filter { graph.nodes[$0].scope == Int32(scope) }
+            // A result, so no leaf.
+            let results = own.filter { !graph.nodes[$0].inputs.isEmpty }
+            guard let last = results.last else { continue }
+            let path = graph.scopes[scope]
+            var part = Part(
+                scope: scope, path: path.isEmpty ? "(model)" : path, output: NodeID(last), sums: NodeID(last),
+                flops: results.reduce(0) { $0 + Self.flops(graph, NodeID($1), batch) } / batch)
+            part.activation = activations[path].map { $0.joined(separator: ", ") }
+            part.input = Self.input(graph, path, isRoot: path.isEmpty)
+            for value in values where trace.graph.layer(of: value.declaration.node) == path {
+                if value.declaration.role == .parameter {
+                    part.parameters += value.declaration.count
+                    if value.declaration.shape.count > 1 { part.initializers.append(value.initializerName) }
+                } else {
+                    part.buffers += value.declaration.count
+                }
+            }
+            // An activation joins the layer whose output it takes.
+            if let before = parts.last, part.parameters == 0, part.buffers == 0, part.activation != nil,
+                before.activation == nil,
+                part.input == before.output
+            {
+                parts[parts.count - 1].output = part.output
+                parts[parts.count - 1].activation = part.activation
+                parts[parts.count - 1].flops += part.flops
+            } else {
+                parts.append(part)
+            }
+        }
+        guard let output = graph.outputs.first?.node else { return [] }
+        let total = field.gradients(from: output)
+        return parts.map { part in
+            let paths = Self.inside(graph, from: graph.layer(of: part.output), part.path)
+            let local = field.gradients(from: part.output) { paths[Int(graph[$0].scope)] }
+            let chi = part.input.map { local[$0.index] }
+            let dims = graph.shape(of: part.output).dims
+            let isSymbolic = dims.first?.fixedValue == nil
+            return Row(
+                path: part.path,
+                outputShape: (isSymbolic ? Array(dims.dropFirst()) : dims).map { $0.resolved(batch: batch) },
+                parameters: part.parameters, buffers: part.buffers, flops: part.flops,
+                activationBytes: 4 * graph.shape(of: part.output).count(batch: batch) / (isSymbolic ? batch : 1),
+                initializers: part.initializers, activation: part.activation,
+                sumVariance: finite(field.variance(of: part.sums)),
+                outputSize: finite(field.meanSquare(of: part.output).squareRoot()), chi: chi.flatMap(finite),
+                gradientGain: part.input.flatMap { finite(total[$0.index].squareRoot()) })
+        }
+    }
+
+    private static func finite(_ x: Double) -> Double? { x.isFinite ? x : nil }
+
+    /// For every scope whether it is one of these layers or inside one.
+    private static func inside(_ graph: Graph, from outer: String, _ path: String) -> [Bool] {
+        graph.scopes.map { scope in
+            [outer, path].contains { scope == $0 || !$0.isEmpty && scope.hasPrefix($0 + ".") }
+        }
+    }
+
+    /// The first value that a layer takes from outside it.
+    private static func input(_ graph: Graph, _ path: String, isRoot: Bool) -> NodeID? {
+        let isInside = graph.scopes.map { $0 == path || !isRoot && $0.hasPrefix(path + ".") }
+        var depends = [Bool](repeating: false, count: graph.nodes.count)
+        for (i, node) in graph.nodes.enumerated() {
+            if case .input = node.op { depends[i] = node.type.shape.rank > 0 && node.type.shape.isSymbolic }
+            if node.inputs.contains(where: { depends[$0.index] }), node.op.name != "extent" { depends[i] = true }
+            guard isInside[Int(node.scope)] else { continue }
+            for input in node.inputs where depends[input.index] {
+                let isLeaf = graph[input].inputs.isEmpty
+                if isLeaf || !isInside[Int(graph[input].scope)] { return input }
+            }
+        }
+        return nil
+    }
+
+    private static func flops(_ graph: Graph, _ id: NodeID, _ batch: Int) -> Int {
+        let node = graph[id]
+        let count = node.type.shape.count(batch: batch)
+        switch node.op {
+        case .matmul(let isTransposed, _):
+            let dims = graph.shape(of: node.inputs[0]).dims
+            let inner = (isTransposed ? dims.dropLast().last : dims.last)?.resolved(batch: batch) ?? 1
+            return 2 * count * inner
+        case .unary, .binary, .compare, .select, .randomBits: return node.type.shape.isSymbolic ? count : 0
+        case .sum, .max, .min, .argMax, .cumulativeSum, .scatterAdd, .scatterAddAlong:
+            return graph.shape(of: node.inputs[0]).count(batch: batch)
+        default: return 0
+        }
+    }
+}
