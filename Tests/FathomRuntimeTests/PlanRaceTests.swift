@@ -95,6 +95,14 @@ import Testing
                 add(c.g, share.lowerBound, share.count, writes: false)
                 let width = UInt32(x.kind) == FK_I_XENT.rawValue ? 1 : n
                 add(c.out, share.lowerBound * width, share.count * width, writes: true)
+            case FK_I_NATIVE:
+                // One run of elements: scalars, arrays read, arrays written.
+                func pointers<T>(_ tuple: T) -> [UnsafePointer<Float>?] {
+                    withUnsafeBytes(of: tuple) { $0.bindMemory(to: UInt.self).map { UnsafePointer(bitPattern: $0) } }
+                }
+                for p in pointers(x.u.native.s) { add(p, 0, 1, writes: false) }
+                for p in pointers(x.u.native.r) { add(p, share.lowerBound, share.count, writes: false) }
+                for p in pointers(x.u.native.w) { add(p, share.lowerBound, share.count, writes: true) }
             default:
                 // Indexed operations: reads anywhere, writes by unit, row or column.
                 let c = x.u.indexed

@@ -164,6 +164,39 @@ import Testing
         }
     }
 
+    /// New state written in place while the same region still reads the old: the store waits for the end of the tile.
+    @Test(arguments: [5, 16, 64, 100, 5000]) func lateReadersSeeTheOldState(width: Int) throws {
+        for isColumnWork in [false, true] {
+            var graph = Graph()
+            let shape = Shape([width])
+            let s = try graph.add(.state("s"), type: TensorType(.float32, shape))
+            let t = try graph.add(.state("t"), type: TensorType(.float32, shape))
+            var added = t
+            if isColumnWork {
+                // Numbers per column, beside a reduction over the batch.
+                let x = try graph.add(.input("x"), type: TensorType(.float32, [.batch, .fixed(width)]))
+                added = try graph.mul(graph.sum(x, axes: [0]), t)
+            }
+            let new = try graph.add(s, added)
+            graph.updates = [("s", new), ("t", try graph.mul(new, s))]
+            for (fusing, threads) in [(true, 1), (true, 3), (false, 2)] {
+                let storage = StateStorage([("s", width), ("t", width)])
+                storage.set("s", (0..<width).map { Float($0 % 7) })
+                storage.set("t", [Float](repeating: 2, count: width))
+                var options = Executable.Options(fusing: fusing)
+                options.soloWork = 0
+                let executable = try Executable(
+                    graph, maxBatch: 3, state: storage, team: Team(threads: threads), options: options)
+                executable.setInput("x", [Float](repeating: 1, count: 3 * width))
+                try executable.run(batch: 3)
+                let step: Float = isColumnWork ? 6 : 2
+                let expected = (0..<width).map { Float($0 % 7) }
+                #expect(storage["s"] == expected.map { $0 + step })
+                #expect(storage["t"] == expected.map { ($0 + step) * $0 })
+            }
+        }
+    }
+
     /// A long chain of elementwise work is cut into regions that the tile interpreter can number.
     @Test func longChainsRun() throws {
         var graph = Graph()
