@@ -184,7 +184,7 @@ import Testing
                 storage.set("s", (0..<width).map { Float($0 % 7) })
                 storage.set("t", [Float](repeating: 2, count: width))
                 var options = Executable.Options(fusing: fusing)
-                options.soloWork = 0
+                options.usesWholeTeam = true
                 let executable = try Executable(
                     graph, maxBatch: 3, state: storage, team: Team(threads: threads), options: options)
                 executable.setInput("x", [Float](repeating: 1, count: 3 * width))
