@@ -211,11 +211,11 @@ extension Graph {
     }
 
     private mutating func broadcastTogether(
-        _ a: NodeID, _ b: NodeID, op: String
+        _ a: NodeID, _ b: NodeID, op: @autoclosure () -> String
     ) throws(GraphError) -> (NodeID, NodeID) {
         guard let common = Shape.broadcasting(shape(of: a), shape(of: b)) else {
             throw GraphError(
-                op: op, operands: [self[a].type, self[b].type], message: "shapes do not broadcast together",
+                op: op(), operands: [self[a].type, self[b].type], message: "shapes do not broadcast together",
                 hint: "extents must agree from the last axis on, or be 1", layer: currentLayer)
         }
         return (try broadcast(a, to: common), try broadcast(b, to: common))

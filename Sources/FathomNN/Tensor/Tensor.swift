@@ -36,7 +36,7 @@ public struct Tensor {
 
     /// Applies a node-building function to operands; any poison operand gives poison.
     package static func record(
-        _ operands: [Tensor], op: String = "operation", _ body: (inout Graph, [NodeID]) throws(GraphError) -> NodeID
+        _ operands: [Tensor], op: @autoclosure () -> String = "operation", _ body: (inout Graph, [NodeID]) throws(GraphError) -> NodeID
     ) -> Tensor {
         let trace = operands[0].trace
         var ids: [NodeID] = []
@@ -44,7 +44,7 @@ public struct Tensor {
             guard operand.trace === trace else {
                 trace.fail(
                     GraphError(
-                        op: op, message: "operands belong to two different traces",
+                        op: op(), message: "operands belong to two different traces",
                         hint: "use only tensors made from the layer's own input"))
                 return Tensor(trace: trace, id: nil)
             }
