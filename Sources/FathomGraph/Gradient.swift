@@ -235,7 +235,8 @@ extension Graph {
         case .max, .min:
             // At a tie the gradient goes to the second operand, so that max(x, 0) has derivative 0 at 0.
             let zero = try constant(0, like: g)
-            let first = try compare(f == .max ? .greater : .less, a, b)
+            // The result is as good as the first operand for telling (NaN included), and often the only one still needed.
+            let first = try compare(f == .max ? .greater : .less, y, b)
             return [try select(first, g, zero), try select(first, zero, g)]
         }
     }
