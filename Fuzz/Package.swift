@@ -12,9 +12,8 @@ let package = Package(
         .target(
             name: "FathomData", dependencies: ["CZlib", "CFathomDatasets"],
             exclude: ["Download.swift", "DatasetCatalog.swift"]),
-        .executableTarget(
-            name: "FuzzReaders", dependencies: ["FathomData"],
-            swiftSettings: [.unsafeFlags(["-parse-as-library"])]),
+        // Two files and no main.swift: the program's entry is libFuzzer's.
+        .executableTarget(name: "FuzzReaders", dependencies: ["FathomData"]),
     ],
     swiftLanguageModes: [.v6]
 )

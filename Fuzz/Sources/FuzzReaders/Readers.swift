@@ -2,7 +2,7 @@ import FathomData
 import Foundation
 
 /// One reader: it must return or throw, whatever the bytes are.
-private typealias Reader = @Sendable (borrowing RawSpan) throws(FormatError) -> Void
+typealias Reader = @Sendable (borrowing RawSpan) throws(FormatError) -> Void
 
 private let readers: [String: Reader] = [
     "npy": { bytes throws(FormatError) in
@@ -28,18 +28,10 @@ private let readers: [String: Reader] = [
     },
 ]
 
-private let reader: Reader = {
+let reader: Reader = {
     let name = ProcessInfo.processInfo.environment["FATHOM_FUZZ"] ?? ""
     guard let reader = readers[name] else {
         fatalError("FATHOM_FUZZ must be one of \(readers.keys.sorted().joined(separator: ", "))")
     }
     return reader
 }()
-
-/// Called by libFuzzer with one input after the other.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzOneInput(_ start: UnsafeRawPointer?, _ count: Int) -> Int32 {
-    let bytes = UnsafeRawBufferPointer(start: count == 0 ? nil : start, count: count).bytes
-    do throws(FormatError) { try reader(bytes) } catch { _ = error.description }
-    return 0
-}
