@@ -36,7 +36,8 @@ public struct Tensor {
 
     /// Applies a node-building function to operands; any poison operand gives poison.
     package static func record(
-        _ operands: [Tensor], op: @autoclosure () -> String = "operation", _ body: (inout Graph, [NodeID]) throws(GraphError) -> NodeID
+        _ operands: [Tensor], op: @autoclosure () -> String = "operation",
+        _ body: (inout Graph, [NodeID]) throws(GraphError) -> NodeID
     ) -> Tensor {
         let trace = operands[0].trace
         var ids: [NodeID] = []
