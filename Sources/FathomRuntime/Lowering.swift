@@ -328,13 +328,7 @@ struct Lowering {
                 free[Int(region.registers[r].extent.rawValue)].append(region.registers[r].slot)
             }
         }
-        // A result written over memory that the program still reads waits until the tile is done.
-        for (i, op) in region.ops.enumerated() where region.registers[op.dst].kind == .write {
-            for (r, other) in region.registers.enumerated()
-            where other.kind == .read && other.buffer == region.registers[op.dst].buffer && lastUse[r] > i {
-                region.registers[op.dst].isDeferred = true
-            }
-        }
+        deferStores(&region)
     }
 
     // MARK: Opaque operations
@@ -694,13 +688,14 @@ struct Lowering {
         for i in writer...max(writer, last) where instructions[i].accesses.contains(where: { $0.buffer == old }) {
             instructions[i].replace(old, with: new)
             if case .region(var region) = instructions[i].work {
-                assignDeferred(&region)
+                deferStores(&region)
                 instructions[i].work = .region(region)
             }
         }
     }
 
-    private func assignDeferred(_ region: inout Region) {
+    /// A result written over memory that the program still reads waits until the tile is done.
+    private func deferStores(_ region: inout Region) {
         var lastUse = [Int](repeating: -1, count: region.registers.count)
         for (i, op) in region.ops.enumerated() { for r in op.operands { lastUse[r] = i } }
         for (i, op) in region.ops.enumerated() where region.registers[op.dst].kind == .write {

@@ -20,6 +20,21 @@ public struct DataShape: Sendable, Hashable {
     }
 }
 
+extension DataShape {
+    /// The tensor of a batch of inputs, fed as `x`.
+    fileprivate func input(in trace: Trace) -> Tensor {
+        trace.input("x", Shape([.batch] + input.map { .fixed($0) }))
+    }
+
+    /// The tensor of a batch of targets, fed as `y`.
+    fileprivate func target(in trace: Trace) -> Tensor {
+        switch target {
+        case .label: trace.input("y", [.batch], .int32)
+        case .values(let shape): trace.input("y", Shape([.batch] + shape.map { .fixed($0) }))
+        }
+    }
+}
+
 /// A training step made ready to run: forward pass, loss, gradients and update as one plan over one memory.
 ///
 /// Fill ``withInputs(batch:_:)``, call ``run(batch:learningRate:)``, read the loss. After a first run per batch size nothing
@@ -91,11 +106,10 @@ public final class TrainStep {
         let number = trace.input("step", .scalar)
         var accumulating: Executable?
         if microBatches > 1 {
-            var graph = trace.graph
             let copy = trace.copy()
-            graph.updates += try optimizer.traceAccumulation(in: copy, declarations: declarations, gradients: gradients)
+            let sums = try optimizer.traceAccumulation(in: copy, declarations: declarations, gradients: gradients)
             var partial = copy.graph
-            partial.updates = graph.updates
+            partial.updates += sums
             partial.outputs = [("loss", lossNode)]
             accumulating = try Executable(partial, maxBatch: batch, state: storage, team: team, options: options)
         }
@@ -125,8 +139,8 @@ public final class TrainStep {
     ) throws(GraphError) -> (Trace, NodeID) {
         let trace = Trace(isTraining: isTraining)
         trace.register(model)
-        let prediction = model(trace.input("x", Shape([.batch] + data.input.map { .fixed($0) })))
-        let value = loss(prediction, target(trace, data))
+        let prediction = model(data.input(in: trace))
+        let value = loss(prediction, data.target(in: trace))
         try trace.check()
         guard let id = value.id else { throw GraphError(op: "trace", message: "the loss has no value") }
         guard trace.graph.shape(of: id).rank == 0 else {
@@ -137,13 +151,6 @@ public final class TrainStep {
         return (trace, id)
     }
 
-    private static func target(_ trace: Trace, _ data: DataShape) -> Tensor {
-        switch data.target {
-        case .label: trace.input("y", [.batch], .int32)
-        case .values(let shape): trace.input("y", Shape([.batch] + shape.map { .fixed($0) }))
-        }
-    }
-
     // MARK: Running
 
     /// The memory of one batch's inputs and targets, to be filled before a run.
@@ -152,7 +159,7 @@ public final class TrainStep {
     public func withInputs<R>(
         batch: Int, _ body: (_ inputs: UnsafeMutableBufferPointer<Float>, _ targets: UnsafeMutableRawBufferPointer) -> R
     ) -> R? {
-        (accumulation.map { [$0, executable] } ?? [executable]).last?.withInput("x", batch: batch) { x in
+        executable.withInput("x", batch: batch) { x in
             executable.withInput("y", batch: batch) { y in body(x.bindMemory(to: Float.self), y) }
         } ?? nil
     }
@@ -262,15 +269,10 @@ public final class InferenceStep {
     ) throws(GraphError) {
         let trace = Trace(isTraining: false)
         trace.register(model)
-        let prediction = model(trace.input("x", Shape([.batch] + data.input.map { .fixed($0) })))
+        let prediction = model(data.input(in: trace))
         var outputs: [(name: String, node: NodeID)] = []
         if let loss {
-            let target: Tensor =
-                switch data.target {
-                case .label: trace.input("y", [.batch], .int32)
-                case .values(let shape): trace.input("y", Shape([.batch] + shape.map { .fixed($0) }))
-                }
-            if let id = loss(prediction, target).id { outputs.append(("loss", id)) }
+            if let id = loss(prediction, data.target(in: trace)).id { outputs.append(("loss", id)) }
         }
         try trace.check()
         guard let id = prediction.id else { throw GraphError(op: "trace", message: "the model has no output") }

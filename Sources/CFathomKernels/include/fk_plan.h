@@ -32,7 +32,6 @@ enum fk_opcode {
     // three operands, each step rounded: what two instructions would give, in one pass
     FK_MUL_ADD, FK_MUL_SUB, FK_SUB_MUL, FK_MUL_MUL,
     FK_RSUB_MUL,         // c − a·b
-    FK_ADD_MAX0, FK_RELU_MASK,
     // reductions along the columns (full → per row) or the rows (full → per column)
     FK_SUM_COLS, FK_MAX_COLS, FK_MIN_COLS, FK_SUM_ROWS, FK_MAX_ROWS, FK_MIN_ROWS,
     FK_OPCODES
