@@ -83,7 +83,8 @@ extension Graph {
         let x = node.inputs[0]
         switch node.op {
         case .input, .state, .constant, .iota: return []
-        case .randomBits, .extent, .compare, .argMax, .argSort: return node.inputs.map { _ in nil }
+        case .randomBits, .extent, .compare, .argMax, .argSort, .summary, .exponentHistogram:
+            return node.inputs.map { _ in nil }
         case .unary(let f): return [try unaryPullback(f, x: x, y: y, g)]
         case .binary(let f): return try binaryPullback(f, a: x, b: node.inputs[1], y: y, g, needs)
         case .select:

@@ -6,7 +6,8 @@ extension Graph {
         let hasPads = nodes.contains { if case .pad = $0.op { true } else { false } }
         if !hasPads { return self }
         var readers = [Int](repeating: 0, count: nodes.count)
-        for node in nodes { for input in node.inputs { readers[input.index] += 1 } }
+        // What probes read must not change what the rest does.
+        for node in nodes where node.phase != .probe { for input in node.inputs { readers[input.index] += 1 } }
         var isInner = [Bool](repeating: false, count: nodes.count)
         for node in nodes where node.op == .binary(.add) {
             for input in node.inputs where nodes[input.index].op == .binary(.add) && readers[input.index] == 1 {

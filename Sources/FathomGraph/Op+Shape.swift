@@ -263,6 +263,17 @@ extension Op {
                     "inner extents \(k) and \(k2) differ", "the first operand's columns must match the second's rows")
             }
             return TensorType(.float32, Shape(Array(a.dims.prefix(r - 2)) + [m, n]))
+        case .summary(let every), .exponentHistogram(let every):
+            guard every >= 1, every <= Int(Int32.max) else {
+                throw fail("every \(every) is not positive", "1 looks at everything, 8 at every eighth row")
+            }
+            try expect(every > 1 || operands.count == 2 ? 2 : 1)
+            try expectElement(0, .float32)
+            if operands.count == 2, operands[1] != TensorType(.int32, .scalar) {
+                throw fail("operand 2 must be the step", "give it a step i32[]")
+            }
+            let isSummary = if case .summary = self { true } else { false }
+            return TensorType(.float32, [.fixed(isSummary ? Moments.count : ExponentHistogram.count)])
         case .call(let fused):
             // The body decides: build it over placeholders of the operands' types.
             var scratch = Graph()

@@ -59,6 +59,14 @@ public enum Op: Hashable, Sendable {
     /// Matrix product of the last two axes; leading axes agree.
     case matmul(transposeA: Bool, transposeB: Bool)
 
+    // Observation; see `Sampling`, `Moments` and `ExponentHistogram`
+    /// (x) or (x, step `int32[]`): the numbers of ``Moments`` over the elements of x. With `every` > 1 only over the rows
+    /// that ``Sampling`` picks in this step; their number is part of the result.
+    case summary(every: Int)
+    /// (x) or (x, step `int32[]`): how many elements of x fall into each bin of ``ExponentHistogram``, over the rows that
+    /// ``Sampling`` picks.
+    case exponentHistogram(every: Int)
+
     /// A composite whose body in primitives is its meaning.
     case call(FusedOp)
 
@@ -111,6 +119,8 @@ public enum Op: Hashable, Sendable {
         case .argSort: "argSort"
         case .cumulativeSum: "cumulativeSum"
         case .matmul: "matmul"
+        case .summary: "summary"
+        case .exponentHistogram: "exponentHistogram"
         case .call(let fused): fused.name
         }
     }
@@ -135,6 +145,7 @@ public enum Op: Hashable, Sendable {
         case .argSort(let axis, let descending): " axis=\(axis)" + (descending ? " descending" : "")
         case .cumulativeSum(let axis, let reverse): " axis=\(axis)" + (reverse ? " reverse" : "")
         case .matmul(let ta, let tb): (ta ? " ta" : "") + (tb ? " tb" : "")
+        case .summary(let every), .exponentHistogram(let every): every == 1 ? "" : " every=\(every)"
         case .call(let fused): fused.parameters.isEmpty ? "" : " \(fused.parameters)"
         case .unary, .binary, .compare, .select, .broadcast, .reshape: ""
         }

@@ -209,6 +209,20 @@ public struct Interpreter: Sendable {
                 }
                 return reverse ? sums.reversed() : sums
             }
+        case .summary(let every):
+            let seen = Self.observed(x, every)
+            let finite = seen.filter(\.isFinite)
+            return ReferenceTensor(
+                shape: shape,
+                values: [
+                    Double(seen.count), finite.reduce(0, +), finite.reduce(0) { $0 + $1 * $1 },
+                    finite.min() ?? .infinity, finite.max() ?? -.infinity, Double(finite.count { $0 == 0 }),
+                    Double(finite.count { $0 < 0 }), Double(seen.count - finite.count),
+                ])
+        case .exponentHistogram(let every):
+            var bins = [Double](repeating: 0, count: ExponentHistogram.count)
+            for value in Self.observed(x, every) { bins[ExponentHistogram.bin(of: Float(value))] += 1 }
+            return ReferenceTensor(shape: shape, values: bins)
         case .matmul(let ta, let tb):
             let rank = shape.count
             let (m, n) = (shape[rank - 2], shape[rank - 1])
@@ -276,6 +290,16 @@ public struct Interpreter: Sendable {
         return ReferenceTensor(
             shape: shape,
             values: (0..<count).map { i in ordered.values[(i * block)..<((i + 1) * block)].reduce(initial, combine) })
+    }
+
+    /// The elements that an observation of (value, step) looks at.
+    private static func observed(_ x: [ReferenceTensor], _ every: Int) -> [Double] {
+        let rows = x[0].shape.count < 2 ? 1 : x[0].shape[0]
+        let width = rows == 0 ? 0 : x[0].values.count / rows
+        let step = x.count > 1 ? Int(x[1].values[0]) : 0
+        return Sampling.picked(every: every, of: rows, step: step).flatMap {
+            x[0].values[($0 * width)..<(($0 + 1) * width)]
+        }
     }
 
     private static func alongAxis(

@@ -67,6 +67,10 @@ struct WrongUse: Sendable, CustomTestStringConvertible {
         WrongUse(.scatterAdd(axis: 0), [i(2), i(2)], type: f(3), "must be f32"),
         WrongUse(.randomBits(stream: 0), [f(2), i()], type: i(3), "operands"),
         WrongUse(.randomBits(stream: 0), [i(3), i()], type: i(3), "operands"),
+        // Observations.
+        WrongUse(.summary(every: 0), [f(2)], "not positive"), WrongUse(.summary(every: 2), [f(2)], "takes 2"),
+        WrongUse(.summary(every: 1), [], "takes 1"), WrongUse(.exponentHistogram(every: 1), [i(2)], "must be f32"),
+        WrongUse(.exponentHistogram(every: 3), [f(2), f()], "must be the step"),
         // Shapes.
         WrongUse(.binary(.add), [f(2), f(3)], "one shape"), WrongUse(.binary(.mul), [f(.batch), f(3)], "one shape"),
         WrongUse(.compare(.equal), [f(2), f(3)], "one type and shape"),

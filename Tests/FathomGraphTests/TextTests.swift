@@ -82,7 +82,10 @@ import Testing
         try g.add(.concat(axis: 2), [x, x])
         try g.add(.call(OpTable.swish(scale: 1.5)), [x])
         let y = try g.matmul(x, x, transposeB: true)
-        try g.attributing(layer: "", phase: .probe) { g throws(GraphError) in _ = try g.unary(.abs, y) }
+        try g.attributing(layer: "", phase: .probe) { g throws(GraphError) in
+            _ = try g.summary(y, every: 4, step: step)
+            _ = try g.exponentHistogram(x)
+        }
         #expect(
             g.text == """
                 %0 = input "x" : f32[4, 2B, 3]
@@ -101,7 +104,8 @@ import Testing
                 %13 = concat axis=2 %0 %0 : f32[4, 2B, 6]
                 %14 = testSwish [1.5] %0 : f32[4, 2B, 3]
                 %15 = matmul tb %0 %0 : f32[4, 2B, 2B]
-                %16 = abs %15 : f32[4, 2B, 2B]  ; probe
+                %16 = summary every=4 %15 %2 : f32[8]  ; probe
+                %17 = exponentHistogram %0 : f32[37]  ; probe
                 """ + "\n")
         #expect(g.description == g.text)
     }

@@ -6,7 +6,8 @@ public enum OpKind: String, CaseIterable, Sendable {
     case unary, binary, compare, select, cast
     case broadcast, reshape, transpose, slice, pad, concat
     case gather, scatterAdd, gatherAlong, scatterAddAlong
-    case sum, max, min, argMax, argSort, cumulativeSum, matmul, call
+    case sum, max, min, argMax, argSort, cumulativeSum, matmul
+    case summary, exponentHistogram, call
 
     // No default here nor in `OpTable.rows(for:)`: a new primitive does not compile until it has its row.
     public init(_ op: Op) {
@@ -39,6 +40,8 @@ public enum OpKind: String, CaseIterable, Sendable {
         case .argSort: self = .argSort
         case .cumulativeSum: self = .cumulativeSum
         case .matmul: self = .matmul
+        case .summary: self = .summary
+        case .exponentHistogram: self = .exponentHistogram
         case .call: self = .call
         }
     }

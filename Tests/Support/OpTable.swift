@@ -82,6 +82,8 @@ public enum OpTable {
         case .argSort: argSortCases
         case .cumulativeSum: cumulativeSumCases
         case .matmul: matmulCases
+        case .summary: observationCases { .summary(every: $0) }
+        case .exponentHistogram: observationCases { .exponentHistogram(every: $0) }
         case .call: callCases
         }
     }
@@ -668,4 +670,40 @@ extension OpTable {
                 try b.graph.add(.call(straightThrough), [b.operand([9], .grid(offset: 0.125))])
             },
         ]
+}
+
+// MARK: Observation
+
+extension OpTable {
+    static func observationCases(_ op: @escaping @Sendable (Int) -> Op) -> [OpCase] {
+        let long: [Shape] = [[33, 65], [300], [.batch, 4, 9]]
+        var cases: [OpCase] = []
+        for shape in shapes + long {
+            for every in [1, 2, 5] {
+                for step in every == 1 ? [nil] : [0, 3, -1] as [Int32?] {
+                    cases.append(
+                        // Of nothing the extremes are infinite.
+                        OpCase(
+                            "\(shape) every \(every)\(step.map { " at \($0)" } ?? "")", .reduction,
+                            differentiable: false,
+                            finite: shape.symbolicCount?.factor != 0
+                        ) { b throws(GraphError) in
+                            let x = try b.operand(shape)
+                            let number = try step.map { step throws(GraphError) in try b.integers(.scalar, [step]) }
+                            return try b.graph.add(op(every), [x] + (number.map { [$0] } ?? []))
+                        })
+                }
+            }
+        }
+        // The sum of two that cancel says only in which order they were added.
+        let specials = Domain.specials.filter { !(Swift.abs($0) > 1e10 && $0.isFinite) }
+        let magnitudes: [Float] = specials + (-149...127).map { Float(sign: .plus, exponent: $0, significand: 1) }
+        cases += [specials, magnitudes, [.nan, .infinity]].map { values in
+            OpCase("of \(values.count) extremes", .reduction, differentiable: false, finite: false) {
+                b throws(GraphError) in
+                try b.graph.add(op(1), [b.operand([.fixed(values.count)], .cycle(values))])
+            }
+        }
+        return cases
+    }
 }
