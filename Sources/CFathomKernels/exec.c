@@ -8,17 +8,18 @@
 #include "tile.h"
 
 static const struct {
-    void (*region)(const fk_region *, int64_t, int64_t, int64_t, int64_t, float *);
+    void (*region)(const fk_region *, int64_t, int64_t, int64_t, int64_t, float *, bool);
     void (*reduce)(const fk_indexed *, int64_t, int64_t);
     void (*xent)(const fk_xent *, bool, int64_t, int64_t);
-    void (*native)(const fk_native *, int64_t, int64_t);
+    void (*native)(const fk_native *, int64_t, int64_t, int64_t, int64_t, const float *, int64_t);
+    void (*observe)(const fk_observation *, int64_t, int64_t);
     double (*peak)(int64_t);
     int64_t lanes;
 } kernels[] = {
-    {fk_region_run_base, fk_reduce_run_base, fk_xent_run_base, fk_native_run_base, fk_peak_run_base, 4},
+    {fk_region_run_base, fk_reduce_run_base, fk_xent_run_base, fk_native_run_base, fk_observe_run_base, fk_peak_run_base, 4},
 #if defined(__x86_64__)
-    {fk_region_run_avx2, fk_reduce_run_avx2, fk_xent_run_avx2, fk_native_run_avx2, fk_peak_run_avx2, 8},
-    {fk_region_run_avx512, fk_reduce_run_avx512, fk_xent_run_avx512, fk_native_run_avx512, fk_peak_run_avx512, 16},
+    {fk_region_run_avx2, fk_reduce_run_avx2, fk_xent_run_avx2, fk_native_run_avx2, fk_observe_run_avx2, fk_peak_run_avx2, 8},
+    {fk_region_run_avx512, fk_reduce_run_avx512, fk_xent_run_avx512, fk_native_run_avx512, fk_observe_run_avx512, fk_peak_run_avx512, 16},
 #endif
 };
 
@@ -197,6 +198,53 @@ static void argsort(const fk_indexed *x, int64_t lo, int64_t hi, int32_t *a) {
     }
 }
 
+int64_t fk_first_row(int64_t every, const int32_t *step) { return step ? (int64_t)((uint32_t)*step % (uint32_t)every) : 0; }
+
+void fk_sample_range(const fk_sample *x, const float *src, int64_t flat, int64_t n) {
+    int64_t w = x->width, first = fk_first_row(x->every, x->step);
+    if (w == 0 || n <= 0) return;
+    int64_t row = flat / w, q = row <= first ? 0 : (row - first + x->every - 1) / x->every;
+    for (;; q++) {
+        int64_t r = first + q * x->every, at = r * w;
+        if (r >= x->rows || at >= flat + n) return;
+        int64_t lo = at > flat ? at : flat, hi = at + w < flat + n ? at + w : flat + n;
+        memcpy(x->dst + q * w + (lo - at), src + (lo - flat), (size_t)(hi - lo) * 4);
+    }
+}
+
+// A share of rows or columns as the instruction that made the value cut it.
+static void sample(const fk_instr *x, int64_t lo, int64_t hi) {
+    const fk_sample *s = &x->u.sample;
+    int64_t total = s->rows * s->width;
+    if (x->cut == FK_CUT_ROWS) {
+        int64_t c = total / x->extent;
+        fk_sample_range(s, s->src + lo * c, lo * c, (hi - lo) * c);
+    } else if (x->cut == FK_CUT_COLS && x->extent == s->width) {
+        for (int64_t r = fk_first_row(s->every, s->step), q = 0; r < s->rows; r += s->every, q++)
+            memcpy(s->dst + q * s->width + lo, s->src + r * s->width + lo, (size_t)(hi - lo) * 4);
+    } else if (x->cut == FK_CUT_COLS) fk_sample_range(s, s->src + lo, lo, hi - lo);     // one row
+    else fk_sample_range(s, s->src, 0, total);
+}
+
+// A product whose elements are a gradient that only an update reads.
+typedef struct {
+    const fk_native *native;
+    int64_t at, ld;             // the share's first element, from row to row
+    int isa;
+} update_share;
+
+static void update_tile(const void *context, const float *tile, int64_t ld, int64_t i, int64_t j, int64_t rows, int64_t columns) {
+    const update_share *u = context;
+    kernels[u->isa].native(u->native, u->at + i * u->ld + j, u->ld, rows, columns, tile, ld);
+}
+
+static fk_gemm_end update_end(const update_share *u) {
+    fk_gemm_end end = {.finish = update_tile, .context = u};
+    for (int k = 0; k < u->native->arrays; k++)
+        if (k != u->native->gradient) end.beside[end.arrays++] = u->native->r[k] + u->at;
+    return end;
+}
+
 size_t fk_instr_scratch(const fk_instr *x, int threads) {
     size_t most = 0;
     switch (x->kind) {
@@ -207,6 +255,7 @@ size_t fk_instr_scratch(const fk_instr *x, int threads) {
                 int64_t lo, hi;
                 share(x, t, n, &lo, &hi);
                 fk_gemm_args g = gemm_share(x, lo, hi);
+                if (x->update) g.end = &(fk_gemm_end){0};
                 size_t bytes = fk_gemm_scratch(&g);
                 if (bytes > most) most = bytes;
             }
@@ -222,7 +271,7 @@ size_t fk_instr_scratch(const fk_instr *x, int threads) {
     }
 }
 
-void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch) {
+void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch, bool watching) {
     int64_t lo, hi;
     if (x->cut == FK_CUT_NONE) {
         if (t != 0) return;
@@ -235,7 +284,14 @@ void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch) {
     switch (x->kind) {
     case FK_I_GEMM: {
         fk_gemm_args g = gemm_share(x, lo, hi);
-        fk_gemm(&g, scratch);
+        if (x->update) {
+            update_share own = {x->update, x->cut == FK_CUT_ROWS ? lo * g.ldc : x->cut == FK_CUT_COLS ? lo : 0, g.ldc, isa};
+            fk_gemm_end end = update_end(&own);
+            g.end = &end;
+            fk_gemm(&g, scratch);
+        } else {
+            fk_gemm(&g, scratch);
+        }
         break;
     }
     case FK_I_BATCH_GEMM:
@@ -247,8 +303,8 @@ void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch) {
         break;
     case FK_I_REGION: {
         const fk_region *r = &x->u.region;
-        if (x->cut == FK_CUT_COLS) kernels[isa].region(r, 0, r->rows, lo, hi, scratch);
-        else kernels[isa].region(r, x->cut == FK_CUT_NONE ? 0 : lo, x->cut == FK_CUT_NONE ? r->rows : hi, 0, r->cols, scratch);
+        if (x->cut == FK_CUT_COLS) kernels[isa].region(r, 0, r->rows, lo, hi, scratch, watching);
+        else kernels[isa].region(r, x->cut == FK_CUT_NONE ? 0 : lo, x->cut == FK_CUT_NONE ? r->rows : hi, 0, r->cols, scratch, watching);
         break;
     }
     case FK_I_NDCOPY: ndcopy(&x->u.copy, lo, hi); break;
@@ -263,7 +319,9 @@ void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch) {
     case FK_I_ARGSORT: argsort(&x->u.indexed, lo, hi, scratch); break;
     case FK_I_XENT: kernels[isa].xent(&x->u.xent, false, lo, hi); break;
     case FK_I_XENT_GRAD: kernels[isa].xent(&x->u.xent, true, lo, hi); break;
-    case FK_I_NATIVE: kernels[isa].native(&x->u.native, lo, hi); break;
+    case FK_I_NATIVE: kernels[isa].native(&x->u.native, lo, 0, 1, hi - lo, NULL, 0); break;
+    case FK_I_SAMPLE: sample(x, lo, hi); break;
+    case FK_I_OBSERVE: kernels[isa].observe(x->u.observations, lo, hi); break;
     default: break;
     }
 }

@@ -32,6 +32,7 @@ struct fk_team {
     pthread_cond_t wake;
     // The job; written by the caller before `job` is raised.
     int job_threads;
+    bool watching;
     const fk_instr *instrs;
     int64_t count;
     void *const *scratch;
@@ -67,12 +68,13 @@ static void barrier(fk_team *team, int t, int threads, uint64_t target) {
 }
 
 // Barriers are numbered from the job's number, so that a member that sat out a job is not behind.
-static void run_job(fk_team *team, uint64_t job, int t, int threads, const fk_instr *instrs, int64_t count, void *scratch, uint64_t *nanoseconds) {
+static void run_job(fk_team *team, uint64_t job, int t, int threads, const fk_instr *instrs, int64_t count, void *scratch, bool watching, uint64_t *nanoseconds) {
     uint64_t at = job << 24;
     uint64_t before = nanoseconds ? fk_now() : 0;
     for (int64_t i = 0; i < count; i++) {
-        if (instrs[i].barrier && threads > 1) barrier(team, t, threads, ++at);
-        fk_instr_run(&instrs[i], t, threads, scratch);
+        if (instrs[i].probe && !watching) continue;
+        if ((instrs[i].barrier == 1 || (instrs[i].barrier && watching)) && threads > 1) barrier(team, t, threads, ++at);
+        fk_instr_run(&instrs[i], t, threads, scratch, watching);
         if (nanoseconds) {
             uint64_t now = fk_now();
             nanoseconds[i] += now - before;
@@ -101,7 +103,7 @@ static void *member_main(void *argument) {
         seen = atomic_load_explicit(&team->job, memory_order_acquire);
         if (atomic_load_explicit(&team->stop, memory_order_relaxed)) return NULL;
         if (t < team->job_threads)
-            run_job(team, seen, t, team->job_threads, team->instrs, team->count, team->scratch[t], NULL);
+            run_job(team, seen, t, team->job_threads, team->instrs, team->count, team->scratch[t], team->watching, NULL);
         atomic_store_explicit(&team->members[t].done, seen, memory_order_release);
     }
 }
@@ -151,19 +153,20 @@ void fk_team_destroy(fk_team *team) {
     free(team->threads), free(team->starts), free(team->members), free(team);
 }
 
-void fk_team_run(fk_team *team, int threads, const fk_instr *instrs, int64_t count, void *const *scratch, uint64_t *nanoseconds) {
+void fk_team_run(fk_team *team, int threads, const fk_instr *instrs, int64_t count, void *const *scratch, bool watching, uint64_t *nanoseconds) {
     if (threads > team->size) threads = team->size;
     if (threads <= 1) {
-        run_job(team, 0, 0, 1, instrs, count, scratch[0], nanoseconds);
+        run_job(team, 0, 0, 1, instrs, count, scratch[0], watching, nanoseconds);
         return;
     }
     team->job_threads = threads;
     team->instrs = instrs;
     team->count = count;
     team->scratch = scratch;
+    team->watching = watching;
     announce(team);
     uint64_t job = atomic_load_explicit(&team->job, memory_order_relaxed);
-    run_job(team, job, 0, threads, instrs, count, scratch[0], nanoseconds);
+    run_job(team, job, 0, threads, instrs, count, scratch[0], watching, nanoseconds);
     for (int t = 1; t < team->size; t++) wait_at_least(&team->members[t].done, job);
 }
 

@@ -20,6 +20,9 @@ public final class Executable {
         public var verifying = false
         /// Use the whole team even where it does not pay, for tests of its work.
         package var usesWholeTeam = false
+        /// Values of all weight gradients from which on products end in the update: below, the update finds its arrays in
+        /// the cache anyway. Tests set 0.
+        package var leastJoined = 1 << 20
 
         public init(fusing: Bool = true, verifying: Bool = false) {
             self.fusing = fusing
@@ -34,13 +37,18 @@ public final class Executable {
     /// Composite operations that have a kernel of their own.
     public static let kernels: Set<String> = ["softmaxCrossEntropy", "softmaxCrossEntropyGradient"]
 
-    /// Bytes of working memory, inputs included, the training state excluded.
+    /// Bytes of working memory, inputs and probes included, the training state excluded.
     public private(set) var peakBytes = 0
+    /// Bytes that probes need: what they found out, and the rows they look at.
+    public var probeBytes: Int { 4 * probes.count }
 
     var instructions: [Instruction]
     var buffers: [Buffer]
     private let grouping: Grouping
     private var arena: Memory
+    private let probes: Memory
+    /// Floats of `probes` that hold results.
+    private let observationCount: Int
     private var inputs: [String: (memory: Memory, type: TensorType)] = [:]
     private let outputs: [String: (buffer: Int, type: TensorType)]
     private var prepared: [Int: Prepared] = [:]
@@ -72,12 +80,18 @@ public final class Executable {
             outputs[name] = (lowering.outputBuffer(of: id), primitive[id].type)
         }
         self.outputs = outputs
+        lowering.joinUpdatesToProducts(
+            keeping: Set(outputs.values.map(\.buffer)), from: options.leastJoined)
         lowering.mergeUpdates(state)
         instructions = lowering.instructions
         buffers = lowering.buffers
-        let arenaCount = Self.planMemory(
+        let (arenaCount, probeCount) = Self.planMemory(
             &instructions, &buffers, keeping: Set(outputs.values.map(\.buffer)), maxBatch, state)
         arena = Memory(count: arenaCount)
+        probes = Memory(count: probeCount)
+        observationCount = buffers.reduce(0) { end, b in
+            b.home == .observation ? max(end, b.offset + b.count.resolved(maxBatch)) : end
+        }
         for node in primitive.nodes {
             switch node.op {
             case .input(let name):
@@ -111,7 +125,7 @@ public final class Executable {
             work: Self.work(instructions, maxBatch), team: team.threads, isForced: options.usesWholeTeam)
         scratch = .allocate(capacity: team.threads)
         scratch.initialize(repeating: nil, count: team.threads)
-        peakBytes = 4 * (arenaCount + inputs.values.reduce(0) { $0 + $1.memory.count })
+        peakBytes = 4 * (arenaCount + probeCount + inputs.values.reduce(0) { $0 + $1.memory.count })
         try prepare(maxBatch)
     }
 
@@ -169,13 +183,15 @@ public final class Executable {
 
     /// Runs the plan once on the first `batch` rows of the inputs.
     ///
+    /// - Parameter watching: whether the nodes of the phase `.probe` are computed; outputs that depend on them otherwise keep
+    ///   what the last watched run found. Nothing else depends on it, not a bit.
     /// - Throws: ``GraphError`` when `batch` is not in 1…`maxBatch`.
-    public func run(batch: Int) throws(GraphError) {
+    public func run(batch: Int, watching: Bool = true) throws(GraphError) {
         if current?.batch != batch { try prepare(batch) }
         guard let current else { return }
         let (threads, isTimed) = pace.next
         let start = isTimed ? fk_now() : 0
-        fk_team_run(team.handle, Int32(threads), current.instrs, Int64(current.count), scratch, nil)
+        fk_team_run(team.handle, Int32(threads), current.instrs, Int64(current.count), scratch, watching, nil)
         if isTimed { pace.ran(nanoseconds: fk_now() - start) } else { pace.ran() }
     }
 
@@ -187,7 +203,8 @@ public final class Executable {
         }
         profile.withUnsafeMutableBufferPointer {
             fk_team_run(
-                team.handle, Int32(pace.next.threads), current.instrs, Int64(current.count), scratch, $0.baseAddress)
+                team.handle, Int32(pace.next.threads), current.instrs, Int64(current.count), scratch, true,
+                $0.baseAddress)
         }
     }
 
@@ -205,6 +222,15 @@ public final class Executable {
         return Array(UnsafeBufferPointer(start: base, count: count))
     }
 
+    /// Everything the observations of the last watched run found, in one piece; see ``observationOffset(_:)``.
+    public func observations() -> [Float] { Array(UnsafeBufferPointer(start: probes.base, count: observationCount)) }
+
+    /// Where an output that is an observation begins in ``observations()``; `nil` for any other name.
+    public func observationOffset(_ name: String) -> Int? {
+        guard let buffer = outputs[name]?.buffer, buffers[buffer].home == .observation else { return nil }
+        return buffers[buffer].offset
+    }
+
     /// A scalar output after a run.
     public func scalar(_ name: String) -> Float { outputs[name].map { pointer($0.buffer).pointee } ?? .nan }
 
@@ -214,7 +240,7 @@ public final class Executable {
     /// One line an instruction: what it does, where, with which share and whether it waits first.
     public var listing: String {
         instructions.enumerated().map { i, x in
-            "\(i) \(x.name) \(x.work.summary(maxBatch)) [\(x.layer)] \(x.phase) \(x.cut.summary(maxBatch))\(x.barrier ? " barrier" : "")"
+            "\(i) \(x.name) \(x.work.summary(maxBatch)) [\(x.layer)] \(x.phase) \(x.cut.summary(maxBatch))\(x.barrier == .none ? "" : " barrier")"
         }.joined(separator: "\n")
     }
 
@@ -254,7 +280,7 @@ public final class Executable {
         let batch: Int
         let count: Int
         let instrs: UnsafeMutablePointer<fk_instr>
-        private var programs: [(UnsafeMutablePointer<fk_op>, UnsafeMutablePointer<fk_reg>)] = []
+        private var arrays: [UnsafeMutableRawPointer] = []
 
         init(batch: Int, count: Int) {
             (self.batch, self.count) = (batch, count)
@@ -262,21 +288,16 @@ public final class Executable {
             memset(instrs, 0, MemoryLayout<fk_instr>.stride * max(count, 1))
         }
 
-        func program(ops: Int, registers: Int) -> (UnsafeMutablePointer<fk_op>, UnsafeMutablePointer<fk_reg>) {
-            let pair = (
-                UnsafeMutablePointer<fk_op>.allocate(capacity: max(ops, 1)),
-                UnsafeMutablePointer<fk_reg>.allocate(capacity: max(registers, 1))
-            )
-            programs.append(pair)
-            return pair
+        /// Memory for a part of an instruction, freed with the plan.
+        func array<T: BitwiseCopyable>(of type: T.Type, _ count: Int) -> UnsafeMutablePointer<T> {
+            let array = UnsafeMutablePointer<T>.allocate(capacity: max(count, 1))
+            arrays.append(UnsafeMutableRawPointer(array))
+            return array
         }
 
         deinit {
             instrs.deallocate()
-            for (ops, registers) in programs {
-                ops.deallocate()
-                registers.deallocate()
-            }
+            for array in arrays { array.deallocate() }
         }
     }
 
@@ -286,6 +307,7 @@ public final class Executable {
         case .arena: return b.parent.map { pointer($0) + b.offset } ?? arena.base + b.offset
         case .state(let path): return state.pointer(path) ?? arena.base
         case .input(let name): return inputs[name]?.memory.base ?? arena.base
+        case .observation, .sample: return probes.base + b.offset
         }
     }
 
@@ -312,7 +334,13 @@ public final class Executable {
     private func fill(_ x: inout fk_instr, _ instruction: Instruction, _ made: Prepared) {
         let batch = made.batch
         func n(_ count: Count) -> Int64 { Int64(count.resolved(batch)) }
-        x.barrier = instruction.barrier ? 1 : 0
+        x.barrier =
+            switch instruction.barrier {
+            case .none: 0
+            case .always: 1
+            case .whenWatched: 2
+            }
+        x.probe = instruction.phase == .probe ? 1 : 0
         switch instruction.cut {
         case .rows(let count, let granule):
             (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_ROWS.rawValue), n(count), Int64(granule))
@@ -323,15 +351,20 @@ public final class Executable {
         case .none: (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_NONE.rawValue), 0, 1)
         }
         switch instruction.work {
-        case .gemm(let a, let b, let c, let bias, let m, let nn, let k, let ta, let tb, let batches):
-            let (m, nn, k) = (n(m), n(nn), n(k))
-            x.kind = UInt8((batches == nil ? FK_I_GEMM : FK_I_BATCH_GEMM).rawValue)
+        case .product(let p):
+            let (m, nn, k) = (n(p.m), n(p.n), n(p.k))
+            x.kind = UInt8((p.batches == nil ? FK_I_GEMM : FK_I_BATCH_GEMM).rawValue)
             x.u.gemm = fk_gemm_args(
-                m: m, n: nn, k: k, a: pointer(a), lda: ta ? m : k, ta: ta, b: pointer(b), ldb: tb ? k : nn, tb: tb,
-                c: pointer(c),
-                ldc: nn, bias: bias.map { UnsafePointer(pointer($0)) }, accumulate: false, activation: 0)
+                m: m, n: nn, k: k, a: pointer(p.a), lda: p.ta ? m : k, ta: p.ta, b: pointer(p.b), ldb: p.tb ? k : nn,
+                tb: p.tb, c: pointer(p.c), ldc: nn, bias: p.bias.map { UnsafePointer(pointer($0)) }, accumulate: false,
+                activation: 0, end: nil)
             (x.stride_a, x.stride_b, x.stride_c) = (m * k, k * nn, m * nn)
-            x.batches = batches.map(n) ?? 1
+            x.batches = p.batches.map(n) ?? 1
+            if let update = p.update, let native = NativeProgram(update) {
+                let kept = made.array(of: fk_native.self, 1)
+                kept.initialize(to: native.instruction(gradient: p.c) { pointer($0) })
+                x.update = UnsafePointer(kept)
+            }
         case .region(let region): fill(&x, region, made)
         case .copy(let source, let into, let extents, let from, let to, let sourceOffset, let offset, let value):
             x.kind = UInt8(FK_I_NDCOPY.rawValue)
@@ -376,7 +409,39 @@ public final class Executable {
                 g: gradient.map { UnsafePointer(pointer($0)) },
                 scale: scale.map { grouping.hostValue($0, batch: batch) } ?? 1,
                 out: pointer(into))
+        case .sample(let source, let kept):
+            x.kind = UInt8(FK_I_SAMPLE.rawValue)
+            x.u.sample = sample(kept, batch, from: pointer(source))
+            // One thread alone has something to do where there is anything.
+            if instruction.cut == .none { x.extent = 1 }
+        case .observe(let list):
+            x.kind = UInt8(FK_I_OBSERVE.rawValue)
+            let observations = made.array(of: fk_observation.self, list.count)
+            for (i, observation) in list.enumerated() { observations[i] = self.observation(observation, batch) }
+            x.u.observations = UnsafePointer(observations)
+            if instruction.cut == .none { x.extent = Int64(list.count) }
         }
+    }
+
+    private func step(_ picked: Picked) -> UnsafePointer<Int32>? {
+        picked.step.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) }
+    }
+
+    private func sample(_ sample: Sample, _ batch: Int, from source: UnsafeMutablePointer<Float>? = nil) -> fk_sample {
+        let rows = sample.picked.rows.resolved(batch)
+        return fk_sample(
+            src: source.map { UnsafePointer($0) }, rows: Int64(rows), width: Int64(sample.picked.width.resolved(batch)),
+            every: Int64(Sampling.period(every: sample.picked.every, of: rows)), step: step(sample.picked),
+            dst: pointer(sample.into))
+    }
+
+    private func observation(_ x: Observation, _ batch: Int) -> fk_observation {
+        let rows = x.picked.rows.resolved(batch)
+        return fk_observation(
+            x: pointer(x.x.buffer), y: x.y.map { UnsafePointer(pointer($0.buffer)) }, x_packed: x.x.isPacked ? 1 : 0,
+            y_packed: x.y?.isPacked ?? false ? 1 : 0, rows: Int64(rows), width: Int64(x.picked.width.resolved(batch)),
+            every: Int64(Sampling.period(every: x.picked.every, of: rows)), step: step(x.picked),
+            summary: x.summary.map { pointer($0) }, histogram: x.histogram.map { pointer($0) })
     }
 
     private func fill(_ x: inout fk_instr, _ region: Region, _ made: Prepared) {
@@ -389,7 +454,8 @@ public final class Executable {
         }
         let (rows, columns) = (region.rows.resolved(batch), region.columns.resolved(batch))
         x.kind = UInt8(FK_I_REGION.rawValue)
-        let (ops, registers) = made.program(ops: region.ops.count, registers: region.registers.count)
+        let ops = made.array(of: fk_op.self, region.ops.count)
+        let registers = made.array(of: fk_reg.self, region.registers.count)
         for (i, op) in region.ops.enumerated() {
             var c = fk_op()
             c.opcode = UInt16(op.opcode.rawValue)
@@ -412,7 +478,7 @@ public final class Executable {
         for (i, r) in region.registers.enumerated() {
             var c = fk_reg()
             c.kind = UInt8(r.extent.rawValue)
-            c.memory = r.kind == .scratch ? 0 : r.kind == .read ? 1 : 2
+            c.memory = r.kind == .read ? 1 : r.kind == .write ? 2 : 0
             c.deferred = r.isDeferred ? 1 : 0
             c.slot = Int16(r.slot)
             c.base = r.buffer.map { pointer($0) + r.offset }
@@ -434,13 +500,16 @@ public final class Executable {
             tileColumns = lanes
             while tileColumns * 2 * max(rows, 1) <= 2048 { tileColumns *= 2 }
         }
+        let samples = made.array(of: fk_sample.self, region.samples.count)
+        for (i, kept) in region.samples.enumerated() { samples[i] = sample(kept, batch) }
         x.u.region = fk_region(
             rows: Int64(rows), cols: Int64(columns), tile_rows: Int64(tileRows), tile_cols: Int64(max(tileColumns, 1)),
             op_count: Int32(region.ops.count), reg_count: Int32(region.registers.count),
             slots: (Int32(region.slots[0]), Int32(region.slots[1]), Int32(region.slots[2]), Int32(region.slots[3])),
             ops: UnsafePointer(ops), regs: UnsafePointer(registers),
             seed: region.seed.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) },
-            step: region.step.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) })
+            step: region.step.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) },
+            samples: UnsafePointer(samples))
         if x.cut == UInt8(FK_CUT_NONE.rawValue) { x.extent = Int64(rows) }
     }
 

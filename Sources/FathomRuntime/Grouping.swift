@@ -243,7 +243,7 @@ struct Grouping {
         for (_, id) in graph.updates { store(id) }
         for i in graph.nodes.indices.reversed() where live[i] {
             let id = NodeID(i)
-            if isGiven(id) || isVirtual(id) || absorbed.contains(id) { continue }
+            if isGiven(id) || isVirtual(id) || absorbed.contains(id) && uses[i].isEmpty { continue }
             let fusible = isFusible(id)
             if fusible {
                 placeFusible(id, uses[i])
@@ -291,8 +291,9 @@ struct Grouping {
 
     /// x·W + b with nothing else reading x·W is one product that starts from b.
     private mutating func findBiases() {
+        // A probe that reads the product gets one of its own: it must not change how the step computes.
         var readers = [Int](repeating: 0, count: graph.nodes.count)
-        for (i, node) in graph.nodes.enumerated() where live[i] {
+        for (i, node) in graph.nodes.enumerated() where live[i] && node.phase != .probe {
             for input in node.inputs { readers[input.index] += 1 }
         }
         for (_, id) in graph.outputs { readers[id.index] += 1 }

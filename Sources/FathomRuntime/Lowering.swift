@@ -10,7 +10,13 @@ struct Lowering {
     var instructions: [Instruction] = []
     private(set) var bufferOf: [NodeID: Int] = [:]
     /// The share in which a buffer was last written, so that readers can keep to it.
-    private var lastTouch: [Int: Touch] = [:]
+    private(set) var lastTouch: [Int: Touch] = [:]
+    /// Probes that look at values in passing.
+    let probes: Probes
+    /// Samples that regions take of what they make.
+    var tileSamples: [NodeID: [Sample]] = [:]
+    /// The buffers that hold the picked rows of values.
+    var sampleOf: [Kept: Int] = [:]
     var named: [Buffer.Home: Int] = [:]
     /// Copies of state as it was before the step, for outputs and for updates of other entries.
     private var keptOld: [Int: Int] = [:]
@@ -18,12 +24,15 @@ struct Lowering {
     init(_ graph: Graph, maxBatch: Int, fusing: Bool) throws(GraphError) {
         self.graph = graph
         self.maxBatch = maxBatch
-        grouping = Grouping(graph, maxBatch: maxBatch, fusing: fusing)
+        (grouping, probes) = Probes.grouping(graph, maxBatch: maxBatch, fusing: fusing)
         let order = grouping.schedule()
+        var later = placeSamples()
         for g in order {
             let group = grouping.groups[g]
             if group.isRegion { lowerRegion(group, g) } else { try lowerOpaque(group.nodes[0]) }
+            for (value, sample) in later.removeValue(forKey: g) ?? [] { emitSample(of: value, sample) }
         }
+        emitObservations()
         placeUpdates()
     }
 
@@ -37,6 +46,7 @@ struct Lowering {
             switch node.op {
             case .input(let name): .input(name)
             case .state(let path): .state(path)
+            case .summary, .exponentHistogram: .observation
             default: .arena
             }
         if home != .arena, let known = named[home] {
@@ -45,18 +55,19 @@ struct Lowering {
         }
         buffers.append(Buffer(count: Count(node.type.shape.dims), home: home))
         bufferOf[source] = buffers.count - 1
-        if home != .arena { named[home] = buffers.count - 1 }
+        if home != .arena, home != .observation { named[home] = buffers.count - 1 }
         return buffers.count - 1
     }
 
-    private func count(_ shape: Shape) -> Count { Count(shape.dims) }
+    func count(_ shape: Shape) -> Count { Count(shape.dims) }
 
-    private mutating func emit(
-        _ id: NodeID, _ name: String, _ work: Work, cut: Cut, _ accesses: [Access], flops: Count = Count(factor: 0)
+    mutating func emit(
+        _ id: NodeID, _ name: String, _ work: Work, cut: Cut, _ accesses: [Access], flops: Count = Count(factor: 0),
+        phase: Phase? = nil
     ) {
         instructions.append(
             Instruction(
-                name: name, layer: graph.layer(of: id), phase: graph[id].phase, work: work, cut: cut,
+                name: name, layer: graph.layer(of: id), phase: phase ?? graph[id].phase, work: work, cut: cut,
                 accesses: accesses,
                 flops: flops))
         for access in accesses where access.writes { lastTouch[access.buffer] = access.touch }
@@ -162,6 +173,17 @@ struct Lowering {
                 registerOf[id] =
                     opcode == FK_COPY && node.op != .binary(.add) ? operands[0] : append(opcode, extent, operands)
             }
+            if grouping.groupOf[id.index] == index, let r = registerOf[id] {
+                for sample in tileSamples[id] ?? [] {
+                    let source = widened(r, to: .full)
+                    let dst = register(.full, .sample, sample.into)
+                    region.ops.append(
+                        Region.Op(
+                            opcode: FK_SAMPLE, extent: .full, dst: dst, operands: [source],
+                            extra: UInt32(region.samples.count)))
+                    region.samples.append(sample)
+                }
+            }
             if grouping.stored.contains(id), grouping.groupOf[id.index] == index, let r = registerOf[id] {
                 let target = grouping.columnTargets[id]
                 let memory = buffer(of: target?.concat ?? id)
@@ -185,9 +207,9 @@ struct Lowering {
             // Some columns of a wider array: rows are shared out alike, columns are not.
             var touch = touch(r.extent, cut, region)
             if r.width != nil, case .columns = touch { touch = .all }
-            accesses.append(Access(buffer: buffer, writes: r.kind == .write, touch: touch))
+            accesses.append(Access(buffer: buffer, writes: r.kind != .read, touch: touch))
         }
-        for buffer in [region.seed, region.step] {
+        for buffer in [region.seed, region.step] + region.samples.map(\.picked.step) {
             if let buffer { accesses.append(Access(buffer: buffer, writes: false, touch: .all)) }
         }
         let name = nodes.count == 1 ? graph[id].op.name : "fused \(nodes.count)"
@@ -319,7 +341,10 @@ struct Lowering {
                 region.slots[kind] += 1
             }
         }
-        for r in region.registers.indices where region.registers[r].kind != .scratch { take(r) }
+        for r in region.registers.indices where region.registers[r].kind == .read || region.registers[r].kind == .write
+        {
+            take(r)
+        }
         for (i, op) in region.ops.enumerated() {
             if region.registers[op.dst].kind == .scratch { take(op.dst) }
             var seen: Set<Int> = []
@@ -409,6 +434,7 @@ struct Lowering {
             lowerCrossEntropy(id, logits: node.inputs[0], labels: node.inputs[1], gradient: nil)
         case .call(let fused) where fused.name == "softmaxCrossEntropyGradient":
             lowerCrossEntropy(id, logits: node.inputs[0], labels: node.inputs[1], gradient: node.inputs[2])
+        case .summary, .exponentHistogram: lowerObservation(id)
         default: throw GraphError(op: node.op.name, message: "has no lowering", layer: graph.layer(of: id))
         }
     }
@@ -610,7 +636,8 @@ struct Lowering {
         flops.factor *= 2
         emit(
             id, "matmul",
-            .gemm(a: a, b: b, c: c, bias: biasBuffer, m: cm, n: cn, k: ck, ta: ta, tb: tb, batches: batches),
+            .product(
+                Product(a: a, b: b, c: c, bias: biasBuffer, m: cm, n: cn, k: ck, ta: ta, tb: tb, batches: batches)),
             cut: cut, accesses, flops: flops)
     }
 
@@ -712,15 +739,25 @@ extension Instruction {
         for i in accesses.indices where accesses[i].buffer == old { accesses[i].buffer = new }
         func swap(_ b: Int) -> Int { b == old ? new : b }
         switch work {
-        case .gemm(let a, let b, let c, let bias, let m, let n, let k, let ta, let tb, let batches):
-            work = .gemm(
-                a: swap(a), b: swap(b), c: swap(c), bias: bias.map(swap), m: m, n: n, k: k, ta: ta, tb: tb,
-                batches: batches)
+        case .product(var p):
+            (p.a, p.b, p.c, p.bias) = (swap(p.a), swap(p.b), swap(p.c), p.bias.map(swap))
+            work = .product(p)
         case .region(var region):
             for r in region.registers.indices { region.registers[r].buffer = region.registers[r].buffer.map(swap) }
             region.seed = region.seed.map(swap)
             region.step = region.step.map(swap)
+            for i in region.samples.indices { region.samples[i].picked.step = region.samples[i].picked.step.map(swap) }
             work = .region(region)
+        case .sample(let source, var sample):
+            sample.picked.step = sample.picked.step.map(swap)
+            work = .sample(source: swap(source), sample)
+        case .observe(var list):
+            for i in list.indices {
+                list[i].x.buffer = swap(list[i].x.buffer)
+                if let y = list[i].y { list[i].y?.buffer = swap(y.buffer) }
+                list[i].picked.step = list[i].picked.step.map(swap)
+            }
+            work = .observe(list)
         case .copy(let source, let into, let extents, let from, let to, let sourceOffset, let offset, let value):
             work = .copy(
                 source: source.map(swap), into: swap(into), extents: extents, from: from, to: to,

@@ -3,11 +3,11 @@ import FathomGraph
 extension Executable {
     /// Places buffers of working memory so that those never needed at once share it, then the barriers.
     ///
-    /// - Returns: the floats needed.
+    /// - Returns: the floats needed of working memory, and of the memory of probes.
     static func planMemory(
         _ instructions: inout [Instruction], _ buffers: inout [Buffer], keeping kept: Set<Int>, _ maxBatch: Int,
         _ state: StateStorage
-    ) -> Int {
+    ) -> (arena: Int, probes: Int) {
         var first = [Int](repeating: Int.max, count: buffers.count)
         var last = [Int](repeating: -1, count: buffers.count)
         func root(_ b: Int) -> Int { buffers[b].parent ?? b }
@@ -59,7 +59,7 @@ extension Executable {
             // Free since the last barrier, for values of the same share alone.
             var handed: [Share: [Int]] = [:]
             for i in instructions.indices {
-                if instructions[i].barrier {
+                if instructions[i].barrier == .always {
                     for b in waiting { free.give(buffers[b].offset, sizes[b]) }
                     waiting = []
                     for (own, offsets) in handed {
@@ -86,6 +86,14 @@ extension Executable {
                 }
             }
         }
+        // Probes have memory of their own, so that they leave the rest of the plan as it is.
+        var probes = 0
+        for home in [Buffer.Home.observation, .sample] {
+            for b in buffers.indices where buffers[b].home == home {
+                buffers[b].offset = probes
+                probes += sizes[b]
+            }
+        }
         // Where each buffer lies: a space and a range of floats in it.
         let places = buffers.indices.map { b -> (space: String, start: Int, end: Int) in
             switch buffers[b].home {
@@ -96,6 +104,7 @@ extension Executable {
                 let start = state.entry(path)?.offset ?? 0
                 return ("state", start, start + sizes[b])
             case .input(let name): return ("input " + name, 0, sizes[b])
+            case .observation, .sample: return ("probes", buffers[b].offset, buffers[b].offset + sizes[b])
             }
         }
         instructions.placeBarriers { a, b in
@@ -104,7 +113,7 @@ extension Executable {
                 || places[a].start < places[b].end && places[b].start < places[a].end
                     && places[a].space == places[b].space
         }
-        return end
+        return (end, probes)
     }
 }
 
@@ -120,9 +129,8 @@ extension [Instruction] {
     ///
     /// - Parameter overlap: whether two buffers share memory.
     mutating func placeBarriers(overlap: (Int, Int) -> Bool) {
-        var open: [Access] = []
-        for i in indices {
-            self[i].barrier = self[i].accesses.contains { access in
+        func needsBarrier(_ i: Int, after open: [Access]) -> Bool {
+            self[i].accesses.contains { access in
                 open.contains { earlier in
                     (access.writes || earlier.writes)
                         && !(access.buffer == earlier.buffer && access.touch == earlier.touch && access.touch != .all)
@@ -130,7 +138,19 @@ extension [Instruction] {
                         && !(access.touch == .first && earlier.touch == .first)
                 }
             }
-            if self[i].barrier { open = [] }
+        }
+        var open: [Access] = []
+        for i in indices where self[i].phase != .probe {
+            self[i].barrier = needsBarrier(i, after: open) ? .always : .none
+            if self[i].barrier == .always { open = [] }
+            open += self[i].accesses
+        }
+        // Runs that nobody watches leave out the probes and the barriers they alone need.
+        guard contains(where: { $0.phase == .probe }) else { return }
+        open = []
+        for i in indices {
+            if self[i].barrier != .always { self[i].barrier = needsBarrier(i, after: open) ? .whenWatched : .none }
+            if self[i].barrier != .none { open = [] }
             open += self[i].accesses
         }
     }

@@ -64,9 +64,12 @@ struct NativeProgram {
         FK_MUL_ADD.rawValue: "mulAdd", FK_RSUB_MUL.rawValue: "rsubMul",
     ]
 
-    func instruction(_ pointer: (Int) -> UnsafeMutablePointer<Float>) -> fk_native {
+    /// - Parameter gradient: of an update at the end of a product: the product, which has no memory.
+    func instruction(gradient: Int? = nil, _ pointer: (Int) -> UnsafeMutablePointer<Float>) -> fk_native {
         var x = fk_native()
         x.program = Int32(program.rawValue)
+        x.arrays = Int32(reads.count)
+        x.gradient = Int32(gradient.flatMap { reads.firstIndex(of: $0) } ?? -1)
         withUnsafeMutableBytes(of: &x.k) { k in
             for (i, value) in constants.enumerated() { k.storeBytes(of: value, toByteOffset: 4 * i, as: Float.self) }
         }

@@ -10,12 +10,16 @@ struct Buffer {
         case state(String)
         /// Fed before a step, by name.
         case input(String)
+        /// What observations found out, kept until the next watched run.
+        case observation
+        /// Rows kept for an observation.
+        case sample
     }
     var count: Count
     var home: Home
     /// A larger buffer this one is a part of.
     var parent: Int? = nil
-    /// In working memory: floats from its start, or from the parent's.
+    /// Floats from the start of the memory it lives in, or from the parent's.
     var offset = 0
 }
 
@@ -54,14 +58,16 @@ struct Instruction {
     var work: Work
     var cut: Cut
     var accesses: [Access]
-    var barrier = false
+    var barrier = Barrier.none
     /// Floating-point operations and bytes moved, for the profile.
     var flops = Count(factor: 0)
 }
 
+/// When the team waits for all its members before an instruction.
+enum Barrier { case none, always, whenWatched }
+
 enum Work {
-    /// C = op(A)·op(B) (+ bias); `batches` products one after the other in memory.
-    case gemm(a: Int, b: Int, c: Int, bias: Int?, m: Count, n: Count, k: Count, ta: Bool, tb: Bool, batches: Count?)
+    case product(Product)
     case region(Region)
     /// Strided copy; `source` nil fills with the value.
     case copy(
@@ -74,12 +80,61 @@ enum Work {
     case crossEntropy(
         logits: Int, labels: Int, gradient: Int?, scale: NodeID?, isGradient: Bool, into: Int, rows: Count, classes: Int
     )
+    /// Keeps rows of `source` for an observation at the end of the step.
+    case sample(source: Int, Sample)
+    case observe([Observation])
 
     /// A stride or offset in elements: `factor` × a count.
     typealias Stride = (factor: Int, of: Count)
 
     /// A number known when the batch is.
     enum Value { case number(Float), host(NodeID) }
+}
+
+/// The rows of a value that an observation looks at, and where they are kept.
+struct Sample {
+    var into: Int
+    var picked: Picked
+}
+
+/// Rows of a value that `Sampling` picks.
+struct Picked: Hashable {
+    var rows: Count
+    var width: Count
+    var every: Int
+    /// The buffer of the step's number.
+    var step: Int?
+}
+
+/// What is found out about a value, or about the difference of two.
+struct Observation {
+    struct Source {
+        var buffer: Int
+        /// Whether the buffer holds only the rows looked at.
+        var isPacked: Bool
+    }
+    var x: Source
+    /// What is subtracted.
+    var y: Source?
+    var picked: Picked
+    var summary: Int?
+    var histogram: Int?
+}
+
+/// C = op(A)·op(B) (+ bias); `batches` products one after the other in memory.
+struct Product {
+    var a: Int
+    var b: Int
+    var c: Int
+    var bias: Int?
+    var m: Count
+    var n: Count
+    var k: Count
+    var ta: Bool
+    var tb: Bool
+    var batches: Count?
+    /// A program that takes the place of storing C, which is one of its operands.
+    var update: Region?
 }
 
 /// A program over tiles of a domain.
@@ -109,7 +164,7 @@ struct Region {
         case host(NodeID)
     }
     struct Register: Hashable {
-        enum Kind: Hashable { case scratch, read, write }
+        enum Kind: Hashable { case scratch, read, write, sample }
         var extent: Extent
         var kind: Kind
         var buffer: Int?
@@ -127,6 +182,8 @@ struct Region {
     var slots = [0, 0, 0, 0]
     var seed: Int?
     var step: Int?
+    /// What `FK_SAMPLE` keeps, by its number.
+    var samples: [Sample] = []
     /// Whether the domain is one run of elements that may be cut anywhere.
     var isFlat = false
 }

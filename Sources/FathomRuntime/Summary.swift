@@ -2,10 +2,10 @@ extension Work {
     /// Sizes for listings and profiles.
     func summary(_ batch: Int) -> String {
         switch self {
-        case .gemm(_, _, _, let bias, let m, let n, let k, let ta, let tb, let batches):
-            let sizes = "\(m.resolved(batch))×\(n.resolved(batch))×\(k.resolved(batch))"
-            return (batches.map { "\($0.resolved(batch)) of " } ?? "") + sizes + (ta ? " ta" : "") + (tb ? " tb" : "")
-                + (bias == nil ? "" : " + bias")
+        case .product(let p):
+            let sizes = "\(p.m.resolved(batch))×\(p.n.resolved(batch))×\(p.k.resolved(batch))"
+            return (p.batches.map { "\($0.resolved(batch)) of " } ?? "") + sizes + (p.ta ? " ta" : "")
+                + (p.tb ? " tb" : "") + (p.bias == nil ? "" : " + bias") + (p.update == nil ? "" : " + update")
         case .region(let r):
             let reduction = r.reduction == .none ? "" : r.reduction == .rows ? " over rows" : " over columns"
             return "\(r.rows.resolved(batch))×\(r.columns.resolved(batch)) \(r.ops.count) operations\(reduction)"
@@ -13,6 +13,10 @@ extension Work {
             return extents.map { "\($0.resolved(batch))" }.joined(separator: "×")
         case .indexed(_, _, _, _, let outer, let extent, let inner, _, _, _):
             return "\(outer.resolved(batch))×\(extent.resolved(batch))×\(inner.resolved(batch))"
+        case .sample(_, let sample):
+            return
+                "\(sample.picked.rows.resolved(batch))×\(sample.picked.width.resolved(batch)) every \(sample.picked.every)"
+        case .observe(let list): return "\(list.count)"
         case .crossEntropy(_, _, _, _, _, _, let rows, let classes): return "\(rows.resolved(batch))×\(classes)"
         }
     }

@@ -58,7 +58,7 @@ struct GemmTests {
                                         b: b.baseAddress.map { $0 + (tb ? j * ldb : j) }, ldb: Int64(ldb), tb: tb,
                                         c: c.baseAddress.map { $0 + i * ldc + j }, ldc: Int64(ldc),
                                         bias: biased ? bias.baseAddress.map { $0 + j } : nil,
-                                        accumulate: accumulate, activation: relu ? 1 : 0)
+                                        accumulate: accumulate, activation: relu ? 1 : 0, end: nil)
                                     let bytes = fk_gemm_scratch_on(instructionSet, &arguments)
                                     withUnsafeTemporaryAllocation(byteCount: bytes + 64, alignment: 64) {
                                         // Garbage, so that reading what nobody wrote shows.
@@ -157,6 +157,63 @@ struct GemmTests {
                 let same = pieces == whole  // compared first: a failure must not print the arrays
                 #expect(same, "m \(product.m) n \(product.n) k \(product.k), \(rows) × \(columns)")
             }
+        }
+    }
+
+    /// Handed over instead of stored, every element comes once and has the same bits.
+    @Test(arguments: instructionSets)
+    func tilesHandedOverHaveTheSameBits(instructionSet: Int32) {
+        final class Collected {
+            var c: [Float]
+            let n: Int
+            init(_ count: Int, _ n: Int) { (c, self.n) = ([Float](repeating: .nan, count: count), n) }
+        }
+        var generator = SplitMix(state: 300)
+        let large = [(1100, 40, 20), (60, 600, 130), (20, 70, 2500)]
+        for round in 0..<40 {
+            let (m, n, k) =
+                round < large.count
+                ? large[round]
+                : (
+                    Int.random(in: 1...100, using: &generator), Int.random(in: 1...100, using: &generator),
+                    Int.random(in: 0...90, using: &generator)
+                )
+            let product = Product(m: m, n: n, k: k, ta: true, padding: round % 3, using: &generator)
+            let collected = Collected(m * n, n)
+            product.a.withUnsafeBufferPointer { a in
+                product.b.withUnsafeBufferPointer { b in
+                    var end = fk_gemm_end()
+                    end.context = UnsafeRawPointer(Unmanaged.passUnretained(collected).toOpaque())
+                    end.finish = { context, tile, ld, i, j, rows, columns in
+                        guard let context, let tile else { return }
+                        let all = Unmanaged<Collected>.fromOpaque(context).takeUnretainedValue()
+                        for r in 0..<Int(rows) {
+                            for q in 0..<Int(columns) {
+                                let at = (Int(i) + r) * all.n + Int(j) + q
+                                #expect(all.c[at].isNaN)
+                                all.c[at] = tile[r * Int(ld) + q]
+                            }
+                        }
+                    }
+                    withUnsafePointer(to: end) { end in
+                        var arguments = fk_gemm_args(
+                            m: Int64(m), n: Int64(n), k: Int64(k), a: a.baseAddress, lda: Int64(product.lda), ta: true,
+                            b: b.baseAddress, ldb: Int64(product.ldb), tb: false, c: nil, ldc: Int64(n), bias: nil,
+                            accumulate: false, activation: 0, end: end)
+                        let bytes = fk_gemm_scratch_on(instructionSet, &arguments)
+                        withUnsafeTemporaryAllocation(byteCount: bytes + 64, alignment: 64) {
+                            $0.initializeMemory(as: UInt8.self, repeating: 0xff)
+                            fk_gemm_on(instructionSet, &arguments, $0.baseAddress)
+                            #expect($0[bytes...].allSatisfy { $0 == 0xff })
+                        }
+                    }
+                }
+            }
+            let stored = product.computed(instructionSet)
+            let same = (0..<m).allSatisfy { i in
+                (0..<n).allSatisfy { collected.c[i * n + $0].bitPattern == stored[i * product.ldc + $0].bitPattern }
+            }
+            #expect(same, "m \(m) n \(n) k \(k)")
         }
     }
 

@@ -153,9 +153,10 @@ struct ModelRow: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Each loss on a small net.
+    /// Each loss on a small net. Not the percentages: of targets near 0 they are so large that the first step leaves every unit
+    /// saturated, and what is compared is rounding.
     static let losses: [ModelRow] =
-        Loss.all.entries.map(\.name).flatMap { name -> [ModelRow] in
+        Loss.all.entries.map(\.name).filter { $0 != "meanAbsolutePercentageError" }.flatMap { name -> [ModelRow] in
             @Sendable func make() -> Loss { try! Loss.named(name) }
             let loss = make()
             let output = loss.expects
@@ -165,7 +166,8 @@ struct ModelRow: Sendable, CustomTestStringConvertible {
                     case .sigmoid: [Sigmoid()]
                     case .softmax: [Softmax()]
                     case .logSoftmax: [LogSoftmax()]
-                    case .none: []
+                    // A rate is positive.
+                    case .none: name == "poisson" ? [Activate(.softplus)] : []
                     }
                 return [Dense(9), Tanh(), Dense(width)] + last
             }

@@ -49,8 +49,17 @@ import Testing
                     let (a, w, c) = (g.a + b * Int(x.stride_a), g.b + b * Int(x.stride_b), g.c + b * Int(x.stride_c))
                     add(a, rows: g.ta ? k : rows, columns: g.ta ? rows : k, ld: Int(g.lda), writes: false)
                     add(w, rows: g.tb ? columns : k, columns: g.tb ? k : columns, ld: Int(g.ldb), writes: false)
-                    add(c, rows: rows, columns: columns, ld: Int(g.ldc), writes: true)
+                    if x.update == nil { add(c, rows: rows, columns: columns, ld: Int(g.ldc), writes: true) }
                     add(g.bias, columns.lowerBound, columns.count, writes: false)
+                }
+                if let update = x.update?.pointee {
+                    for p in Self.pointers(update.s) { add(p, 0, 1, writes: false) }
+                    for (k, p) in Self.pointers(update.r).enumerated() where k != update.gradient {
+                        add(p, rows: rows, columns: columns, ld: Int(g.ldc), writes: false)
+                    }
+                    for p in Self.pointers(update.w) {
+                        add(p, rows: rows, columns: columns, ld: Int(g.ldc), writes: true)
+                    }
                 }
             case FK_I_REGION:
                 let r = x.u.region
@@ -65,6 +74,10 @@ import Testing
                     case 2: add(g.base, columns.lowerBound, columns.count, writes: writes)
                     default: add(g.base, 0, 1, writes: writes)
                     }
+                }
+                for k in 0..<Int(r.op_count) where r.ops[k].opcode == FK_SAMPLE.rawValue {
+                    let sample = r.samples[Int(r.ops[k].extra)]
+                    for i in rows { add(sample, i * Int(r.cols) + columns.lowerBound, columns.count) }
                 }
             case FK_I_NDCOPY:
                 let c = x.u.copy
@@ -95,14 +108,40 @@ import Testing
                 add(c.g, share.lowerBound, share.count, writes: false)
                 let width = UInt32(x.kind) == FK_I_XENT.rawValue ? 1 : n
                 add(c.out, share.lowerBound * width, share.count * width, writes: true)
+            case FK_I_SAMPLE:
+                let sample = x.u.sample
+                let total = Int(sample.rows * sample.width)
+                let (rows, columns) =
+                    isAlone
+                    ? (0..<1, 0..<total)
+                    : rowsCut
+                        ? (share, 0..<(total / extent)) : (0..<(total / extent), share)
+                for i in rows {
+                    let flat = i * (rowsCut ? columns.count : extent) + columns.lowerBound
+                    add(sample, flat, columns.count)
+                    // Of what is there, only the rows looked at.
+                    for run in Self.kept(sample, flat, columns.count) {
+                        add(sample.src, run.from, run.count, writes: false)
+                    }
+                }
+            case FK_I_OBSERVE:
+                for i in share {
+                    let o = x.u.observations[i]
+                    let period = Int(o.every)
+                    let first = o.step.map { Int(UInt32(bitPattern: $0.pointee)) % period } ?? 0
+                    for (q, row) in stride(from: first, to: Int(o.rows), by: period).enumerated() {
+                        let w = Int(o.width)
+                        add(o.x, (o.x_packed != 0 ? q : row) * w, w, writes: false)
+                        add(o.y, (o.y_packed != 0 ? q : row) * w, w, writes: false)
+                    }
+                    add(o.summary, 0, Int(FK_SUMMARY), writes: true)
+                    add(o.histogram, 0, Int(FK_HISTOGRAM), writes: true)
+                }
             case FK_I_NATIVE:
                 // One run of elements: scalars, arrays read, arrays written.
-                func pointers<T>(_ tuple: T) -> [UnsafePointer<Float>?] {
-                    withUnsafeBytes(of: tuple) { $0.bindMemory(to: UInt.self).map { UnsafePointer(bitPattern: $0) } }
-                }
-                for p in pointers(x.u.native.s) { add(p, 0, 1, writes: false) }
-                for p in pointers(x.u.native.r) { add(p, share.lowerBound, share.count, writes: false) }
-                for p in pointers(x.u.native.w) { add(p, share.lowerBound, share.count, writes: true) }
+                for p in Self.pointers(x.u.native.s) { add(p, 0, 1, writes: false) }
+                for p in Self.pointers(x.u.native.r) { add(p, share.lowerBound, share.count, writes: false) }
+                for p in Self.pointers(x.u.native.w) { add(p, share.lowerBound, share.count, writes: true) }
             default:
                 // Indexed operations: reads anywhere, writes by unit, row or column.
                 let c = x.u.indexed
@@ -136,18 +175,38 @@ import Testing
             }
         }
 
+        /// What a sample keeps of `count` elements from `flat` on: where they are and where they go.
+        static func kept(_ sample: fk_sample, _ flat: Int, _ count: Int) -> [(from: Int, to: Int, count: Int)] {
+            let (w, period) = (Int(sample.width), Int(sample.every))
+            let first = sample.step.map { Int(UInt32(bitPattern: $0.pointee)) % period } ?? 0
+            return stride(from: first, to: Int(sample.rows), by: period).enumerated().compactMap { q, row in
+                let (low, high) = (max(row * w, flat), min((row + 1) * w, flat + count))
+                return low < high ? (low, q * w + low - row * w, high - low) : nil
+            }
+        }
+
+        mutating func add(_ sample: fk_sample, _ flat: Int, _ count: Int) {
+            for run in Self.kept(sample, flat, count) { add(sample.dst, run.to, run.count, writes: true) }
+        }
+
+        static func pointers<T>(_ tuple: T) -> [UnsafePointer<Float>?] {
+            withUnsafeBytes(of: tuple) { $0.bindMemory(to: UInt.self).map { UnsafePointer(bitPattern: $0) } }
+        }
+
         static func array<T>(_ tuple: T) -> [Int] {
             withUnsafeBytes(of: tuple) { $0.bindMemory(to: Int64.self).map { Int($0) } }
         }
     }
 
     /// The first instruction that meets another thread's work, or `nil`.
-    static func conflict(_ plan: UnsafeBufferPointer<fk_instr>, threads: Int) -> (later: Int, threads: [Int])? {
+    static func conflict(
+        _ plan: UnsafeBufferPointer<fk_instr>, threads: Int, watching: Bool = true
+    ) -> (later: Int, threads: [Int])? {
         var written: [UInt: Int] = [:]
         /// Threads that have read the element, as bits.
         var read: [UInt: UInt64] = [:]
-        for (i, x) in plan.enumerated() {
-            if x.barrier != 0 {
+        for (i, x) in plan.enumerated() where watching || x.probe == 0 {
+            if x.barrier == 1 || x.barrier == 2 && watching {
                 written = [:]
                 read = [:]
             }
@@ -174,7 +233,9 @@ import Testing
     static func check(_ executable: Executable, batches: [Int], _ what: String) throws {
         for batch in batches {
             for threads in [2, 3, 4] {
-                let found = try executable.withPlan(batch: batch) { conflict($0, threads: threads) }
+                let found = try executable.withPlan(batch: batch) {
+                    conflict($0, threads: threads) ?? conflict($0, threads: threads, watching: false)
+                }
                 if let found = found ?? nil {
                     Issue.record(
                         "\(what), B = \(batch): threads \(found.threads) of \(threads) meet at \(found.later)\n\(executable.listing)"

@@ -15,11 +15,13 @@ import Testing
 
     static func barriers(_ executable: Executable) -> Int { shape(executable).count { $0 == "|" } }
 
-    static func plan(_ row: ModelRow, batch: Int = 64, _ optimizer: any Optimizer = SGD(momentum: 0.9)) throws
-        -> Executable
+    static func plan(
+        _ row: ModelRow, batch: Int = 64, _ optimizer: any Optimizer = SGD(momentum: 0.9), joining: Bool = false
+    )
+        throws -> Executable
     {
         let model = try ModelStep(row, optimizer)
-        return try model.executable(maxBatch: batch, threads: 2, graph: model.plain())
+        return try model.executable(maxBatch: batch, threads: 2, joining: joining, graph: model.plain())
     }
 
     /// However deep: once before the gradients of the weights, once before the update of what columns share.
@@ -63,6 +65,21 @@ import Testing
                 + "| sum div sum matmul sum matmul sum matmul | update"
         ),
     ]
+
+    /// The gradients of large weights end in their updates, unless somebody else reads them.
+    @Test func gradientsEndInTheirUpdates() throws {
+        func joined(_ plan: Executable) -> Int { plan.listing.split(separator: "\n").count { $0.contains("+ update") } }
+        let row = ModelRow("perceptron", [40]) {
+            Dense(48); ReLU(); Dense(40); Tanh(); Dense(10)
+        }
+        #expect(try joined(Self.plan(row, joining: true)) == 2)
+        #expect(try joined(Self.plan(row, Adam(), joining: true)) == 2)
+        #expect(try joined(Self.plan(row, Adam(), joining: false)) == 0)
+        let model = try ModelStep(row, Adam())
+        #expect(try joined(model.executable(maxBatch: 64)) == 0, "every gradient is an output")
+        let wide = ModelRow("wide", [1024]) { Dense(1024) }
+        #expect(try joined(Self.plan(wide, Adam())) == 1, "a million values")
+    }
 
     /// A change here is a change of speed: intended, then the text is to be renewed.
     @Test(arguments: snapshots.indices) func plansAreAsTheyWere(_ i: Int) throws {

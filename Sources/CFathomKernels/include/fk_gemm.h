@@ -16,6 +16,16 @@
 // (a product and a sum with two roundings where the processor has no fused multiply-add). An element's bits therefore
 // depend on its row of A, its column of B, its start and the instruction set alone: never on how a caller cuts m and n
 // among calls and threads. C must overlap neither A nor B nor the bias.
+//
+// With an end, C is not touched. Its elements are handed over instead, in tiles of rows × columns from element (i, j) on,
+// while they are in cache.
+typedef struct {
+    void (*finish)(const void *context, const float *tile, int64_t ld, int64_t i, int64_t j, int64_t rows, int64_t columns);
+    const void *context;
+    const float *beside[4];     // arrays laid out as C that `finish` reads: fetched while the products are computed
+    int arrays;
+} fk_gemm_end;
+
 typedef struct {
     int64_t m, n, k;
     const float *a;     // op(A) is m × k
@@ -29,6 +39,7 @@ typedef struct {
     const float *bias;  // a row vector of n, or NULL
     bool accumulate;    // start from what C holds
     int activation;     // applied to the finished element: 0 none, 1 ReLU (max(x, 0); NaN stays NaN)
+    const fk_gemm_end *end;     // NULL, or who takes the elements: then A is transposed, B is not, and sums start at 0
 } fk_gemm_args;
 
 // The bytes `fk_gemm` needs in `scratch` for these sizes (0 for many small products). Pointers are not read.

@@ -32,6 +32,7 @@ enum fk_opcode {
     // three operands, each step rounded: what two instructions would give, in one pass
     FK_MUL_ADD, FK_MUL_SUB, FK_SUB_MUL, FK_MUL_MUL,
     FK_RSUB_MUL,         // c − a·b
+    FK_SAMPLE,           // in watched runs: the rows looked at go to sample number extra
     // reductions along the columns (full → per row) or the rows (full → per column)
     FK_SUM_COLS, FK_MAX_COLS, FK_MIN_COLS, FK_SUM_ROWS, FK_MAX_ROWS, FK_MIN_ROWS,
     FK_OPCODES
@@ -53,6 +54,15 @@ typedef struct {
     int64_t ld;                 // elements from row to row (full)
 } fk_reg;
 
+// Some rows of a value kept for an observation: those whose number is *step mod every, one after the other at `dst`.
+typedef struct {
+    const float *src;           // the value, where the program of a region does not make it
+    int64_t rows, width;        // of the value
+    int64_t every;
+    const int32_t *step;        // NULL: 0
+    float *dst;
+} fk_sample;
+
 typedef struct {
     int64_t rows, cols;         // the domain
     int64_t tile_rows, tile_cols;
@@ -61,6 +71,7 @@ typedef struct {
     const fk_op *ops;
     const fk_reg *regs;
     const int32_t *seed, *step; // of FK_RANDOM
+    const fk_sample *samples;   // of FK_SAMPLE
 } fk_region;
 
 // ---- Other instructions --------------------------------------------------------------------------------------------
@@ -96,23 +107,39 @@ typedef struct {
 // Elementwise programs with a loop of their own (see NativeProgram): constants, scalars, arrays read and written.
 typedef enum { FK_MOMENTUM, FK_ADAM } fk_native_program;
 typedef struct {
-    int32_t program;
+    int32_t program, arrays;    // arrays read
+    int32_t gradient;           // of an update at the end of a product: the array read that the product makes
     float k[8];
-    const float *s[4];
-    const float *r[8];
-    float *w[8];
+    const float *s[2];
+    const float *r[4];
+    float *w[3];
 } fk_native;
+
+// Counts and sums over the rows looked at of a value, or of the difference of two.
+enum { FK_SUMMARY = 8, FK_HISTOGRAM = 37 };
+typedef struct {
+    const float *x, *y;         // y is subtracted; NULL: nothing
+    uint8_t x_packed, y_packed; // whether the array holds only the rows looked at
+    int64_t rows, width;        // of the value
+    int64_t every;
+    const int32_t *step;        // NULL: 0
+    float *summary, *histogram; // NULL where not wanted
+} fk_observation;
 
 enum fk_kind {
     FK_I_GEMM, FK_I_REGION, FK_I_NDCOPY, FK_I_GATHER, FK_I_SCATTER, FK_I_REDUCE, FK_I_CUMSUM, FK_I_ARGMAX, FK_I_ARGSORT,
     FK_I_XENT, FK_I_XENT_GRAD, FK_I_BATCH_GEMM,
-    FK_I_NATIVE
+    FK_I_NATIVE,
+    FK_I_SAMPLE,                // a thread's share of one value
+    FK_I_OBSERVE                // units are observations
 };
 // How an instruction's units are cut: rows or columns of the result, anything else counted in `units`, or one thread.
 enum fk_cut { FK_CUT_ROWS, FK_CUT_COLS, FK_CUT_UNITS, FK_CUT_NONE };
 
 typedef struct {
-    uint8_t kind, cut, barrier; // barrier: wait for the team before this instruction
+    uint8_t kind, cut;
+    uint8_t barrier;            // 1: wait for the team before this instruction; 2: in watched runs
+    uint8_t probe;              // left out of runs that nobody watches
     int64_t extent;             // rows, columns or units to share out
     int64_t granule;            // shares are multiples of it
     union {
@@ -122,8 +149,11 @@ typedef struct {
         fk_indexed indexed;
         fk_xent xent;
         fk_native native;
+        fk_sample sample;
+        const fk_observation *observations;
     } u;
     int64_t batches, stride_a, stride_b, stride_c;   // FK_I_BATCH_GEMM
+    const fk_native *update;    // FK_I_GEMM: NULL, or what becomes of the product, which is then not stored
 } fk_instr;
 
 // ---- The team ------------------------------------------------------------------------------------------------------
@@ -133,8 +163,9 @@ typedef struct fk_team fk_team;
 fk_team *fk_team_create(int threads);
 void fk_team_destroy(fk_team *);
 /// Runs the instructions on the first `threads` members; returns when all have finished.
-/// scratch: `threads` pointers to 64-byte aligned memory. nanoseconds: NULL, or per instruction, added by thread 0.
-void fk_team_run(fk_team *, int threads, const fk_instr *, int64_t count, void *const *scratch, uint64_t *nanoseconds);
+/// scratch: `threads` pointers to 64-byte aligned memory. watching: whether probes run.
+/// nanoseconds: NULL, or per instruction, added by thread 0.
+void fk_team_run(fk_team *, int threads, const fk_instr *, int64_t count, void *const *scratch, bool watching, uint64_t *nanoseconds);
 
 /// Bytes of scratch one member of a team of `threads` may need for this instruction.
 size_t fk_instr_scratch(const fk_instr *, int threads);
