@@ -27,6 +27,8 @@ import Testing
         (.xavierNormal, 0, 2.0 / 500, 3), (.xavier(.inputs), 0, 1.0 / 400, 1.8), (.he, 0, 2.0 / 400, 1.8),
         (.heNormal, 0, 2.0 / 400, 3), (.he(.outputs), 0, 2.0 / 100, 1.8), (.heNormal(.average), 0, 2.0 / 250, 3),
         (.lecun, 0, 1.0 / 400, 1.8), (.lecunNormal, 0, 1.0 / 400, 3), (.orthogonal(gain: 2), 0, 4.0 / 400, 3),
+        (.xavierTruncated(), 0, 2.0 / 500, 2.368), (.heTruncated(), 0, 2.0 / 400, 2.368),
+        (.lecunTruncated(.outputs), 0, 1.0 / 100, 2.368), (.uniformByFan(bound: 2), 0, 4.0 / 1200, 1.8),
         (.critical(for: .relu), 0, 2.0 / 400, 3), (.critical(for: .tanh, biasVariance: 0.05), 0, 1.76095 / 400, 3),
     ]
 
@@ -66,7 +68,7 @@ import Testing
         var source = RandomSource(seed: 0x1234_5678_9abc_def0, name: "")
         // The hash of no bytes is FNV-1a's offset basis.
         let philox = Philox(seed: (0x9abc_def0, 0x1234_5678), step: 0x8422_2325, stream: 0xcbf2_9ce4)
-        for i in 0..<11 { #expect(source.uniform() == Double(philox[UInt64(i)]) * 0x1p-32) }
+        for i in 0..<3000 { #expect(source.uniform() == Double(philox[UInt64(i)]) * 0x1p-32) }
     }
 
     @Test func automaticChoosesByWhatFollows() throws {

@@ -2,6 +2,7 @@ import FathomGraph
 import FathomNN
 import FathomReference
 import FathomTestSupport
+import Foundation
 import Testing
 
 /// Runs a loss on one batch: value and gradient with respect to the prediction.
@@ -108,7 +109,10 @@ struct LossTests {
                 let shape = single ? [5, 1] : [5, 4]
                 if single, loss.name == "sigmoidCrossEntropy", name == "variants" { continue }
                 var x = numbers(shape.reduce(1, *), seed: 1)
-                if loss.expects == .sigmoid || loss.expects == .softmax { x = x.map { 0.1 + 0.2 * abs($0) } }
+                // Rates are positive, and so are probabilities.
+                if loss.expects == .sigmoid || loss.expects == .softmax || loss.name == "poisson" {
+                    x = x.map { 0.1 + 0.2 * abs($0) }
+                }
                 if loss.expects == .logSoftmax { x = x.map { -abs($0) } }
                 var t = numbers(20, seed: 2).map { abs($0) / 4 }
                 if labels { t = single ? [1, 0, 0, 1, 1] : [3, 0, 1, 1, 2] }
@@ -340,7 +344,7 @@ struct LossTests {
         let unknown = #expect(throws: ConfigError.self) { try Loss.named("focal") }
         #expect(unknown?.allowed == Loss.all.names)
         let option = #expect(throws: ConfigError.self) { try Loss.named("huber", ["beta": 1]) }
-        #expect(option?.allowed == ["delta"] && option?.key == "loss.beta")
+        #expect(option?.allowed == ["delta", "oneHot"] && option?.key == "loss.beta")
         let limit = #expect(throws: ConfigError.self) { try Loss.named("huber", ["delta": -1]) }
         #expect(limit?.allowed == ["a positive number"])
         // Options reach the loss.
@@ -348,5 +352,86 @@ struct LossTests {
         let wide = try evaluate(
             try Loss.named("huber", ["delta": 2]), prediction: ([2], x), target: ([2], [0, 0]), labels: false)
         #expect(abs(wide.value - (2 * (3 - 1) + 0.005) / 2) < 1e-15)
+    }
+
+    // MARK: As other toolkits' users write them
+
+    /// Values of `keras.losses` in plain NumPy: outputs are divided by their row's sum, then kept within 1e-7 … 1 − 1e-7.
+    @Test func clippedCategorical() throws {
+        let p = [0.2, 0.9, 0.4, 1, 0, 0]
+        let loss = Loss.categoricalCrossEntropy(clip: 1e-7)
+        let labels = try evaluate(loss, prediction: ([2, 3], p), target: ([2], [1, 2]), labels: true)
+        let expected = (-log(0.9 / 1.5) - log(1e-7)) / 2
+        #expect(Swift.abs(labels.value - expected) < 1e-6)
+        // Beyond the bound nothing comes back; within it −t/p + 1/Σp, halved by the mean.
+        #expect(labels.gradient[3...] == [0, 0, 0])
+        #expect(Swift.abs(labels.gradient[1] - (-1 / 0.9 + 1 / 1.5) / 2) < 1e-9)
+        let rows = try evaluate(
+            loss, prediction: ([2, 3], p), target: ([2, 3], [0, 1, 0, 0, 0, 1]), labels: false)
+        #expect(Swift.abs(rows.value - expected) < 1e-6)
+        let mixed = try evaluate(
+            .categoricalCrossEntropy(clip: 1e-7, reduction: .sumOfMeans), prediction: ([2, 3], p),
+            target: ([2], [1, 2]),
+            labels: true)
+        #expect(Swift.abs(mixed.value - expected * 2 / 3) < 1e-6)
+        let sum = try evaluate(
+            .categoricalCrossEntropy(clip: 1e-7, reduction: .sum), prediction: ([2, 3], p), target: ([2], [1, 2]),
+            labels: true)
+        #expect(Swift.abs(sum.value - expected * 2) < 1e-6)
+    }
+
+    /// Softmax over one unit is 1 whatever it is given: no gradient, but no error either.
+    @Test func oneOutputIsTaken() throws {
+        let loss = Loss.categoricalCrossEntropy(clip: 1e-7)
+        let result = try evaluate(loss, prediction: ([2, 1], [0.3, 0.8]), target: ([2], [1, 0]), labels: true)
+        #expect(Swift.abs(result.value - 0.5e-7) < 1e-9)
+        #expect(result.gradient == [0, 0])
+        // Not normalised, it is −t·ln p, for numbers as well.
+        let plain = Loss.categoricalCrossEntropy(clip: 1e-7, normalized: false)
+        let numbers = try evaluate(
+            plain, prediction: ([2, 1], [0.3, 0.8]), target: ([2, 1], [0.5, 0.25]), labels: false)
+        #expect(Swift.abs(numbers.value + (0.5 * log(0.3) + 0.25 * log(0.8)) / 2) < 1e-9)
+    }
+
+    @Test func clippedBinary() throws {
+        let loss = Loss.binaryCrossEntropy(clip: 1e-7)
+        let result = try evaluate(loss, prediction: ([3, 1], [1, 0, 0.25]), target: ([3], [0, 1, 1]), labels: true)
+        #expect(Swift.abs(result.value - (2 * -log(1e-7) - log(0.25)) / 3) < 1e-6)
+        #expect(result.gradient[..<2] == [0, 0])
+        #expect(Swift.abs(result.gradient[2] + 4.0 / 3) < 1e-9)
+    }
+
+    @Test func oneHotRows() throws {
+        let loss = try Loss.named("mse", ["oneHot": true])
+        let result = try evaluate(
+            loss, prediction: ([2, 3], [0.5, 0, 0, 0, 0, 2]), target: ([2], [0, 1]), labels: true)
+        #expect(Swift.abs(result.value - (0.25 + 1 + 4) / 6) < 1e-12)
+        // One output keeps its label as a number.
+        let single = try evaluate(loss, prediction: ([2, 1], [0.5, 0.25]), target: ([2], [0, 1]), labels: true)
+        #expect(Swift.abs(single.value - (0.25 + 0.5625) / 2) < 1e-12)
+    }
+
+    /// mean over i and j of (pᵢ − tⱼ)².
+    @Test func crossedSquares() throws {
+        let (p, t) = ([1.0, 2, 4], [0.0, 3, 5])
+        let result = try evaluate(
+            try Loss.named("mse", ["crossed": true]), prediction: ([3, 1], p), target: ([3, 1], t), labels: false)
+        let all = p.flatMap { a in t.map { (a - $0) * (a - $0) } }
+        #expect(Swift.abs(result.value - all.reduce(0, +) / 9) < 1e-12)
+        let mean = t.reduce(0, +) / 3
+        for (g, a) in zip(result.gradient, p) { #expect(Swift.abs(g - 2 * (a - mean) / 3) < 1e-12) }
+    }
+
+    @Test func otherRegressionLosses() throws {
+        let (p, t) = ([0.5, 3.0], [1.0, 2.0])
+        func value(_ name: String) throws -> Double {
+            try evaluate(try Loss.named(name), prediction: ([2, 1], p), target: ([2, 1], t), labels: false).value
+        }
+        let log1p: (Double) -> Double = { log(1 + $0) }
+        let squares = zip(p, t).map { (log1p($0) - log1p($1)) * (log1p($0) - log1p($1)) }
+        #expect(Swift.abs(try value("msle") - squares.reduce(0, +) / 2) < 1e-12)
+        #expect(Swift.abs(try value("mape") - 50) < 1e-9)
+        #expect(Swift.abs(try value("poisson") - (0.5 - log(0.5) + 3 - 2 * log(3)) / 2) < 1e-6)
+        #expect(Swift.abs(try value("logCosh") - (log(cosh(0.5)) + log(cosh(1))) / 2) < 1e-12)
     }
 }

@@ -131,6 +131,29 @@ struct OptimizerTests {
         }
     }
 
+    /// Keras 3: `Adamax(learning_rate=0.1, beta_1=0.9, beta_2=0.8)` on one weight with the gradients 1, −2, 0.5.
+    @Test func adamaxByHand() throws {
+        let rule = Adamax(learningRate: 0.1, beta1: 0.9, beta2: 0.8, epsilon: 0)
+        var updater = try Updater(OptimizerSettings(rule), [("dense", [1])])
+        var (m, u, p) = (0.0, 0.0, 1.0)
+        for (t, g) in [1.0, -2, 0.5].enumerated() {
+            m = 0.9 * m + 0.1 * g
+            u = Swift.max(0.8 * u, Swift.abs(g))
+            p -= 0.1 / (1 - pow(0.9, Double(t + 1))) * m / u
+            try updater.step([[g]])
+            #expect(close(updater.value("dense1.weight"), [p], 1e-12))
+        }
+    }
+
+    @Test func maximizingClimbsAndStillDecays() throws {
+        // p ← p − η·(−g + λ·p)
+        let settings = OptimizerSettings(
+            SGD(learningRate: 0.1, weightDecay: .coupled(0.5)), clipping: .value(1), maximizes: true)
+        var updater = try Updater(settings, [("dense", [2])])
+        try updater.step([[3]])
+        #expect(close(updater.value("dense1.weight"), [2 - 0.1 * (-1 + 0.5 * 2)], 1e-12))
+    }
+
     @Test("golden cases are there") func goldenCount() throws { #expect(try Self.golden().count >= 22) }
 
     /// Elementwise operations on a tensor of a parameter's shape.
@@ -374,11 +397,11 @@ struct OptimizerTests {
         #expect(adam.weightDecay == .decoupled(0.4))
         // PyTorch's defaults.
         let rates = try OptimizerTable.all.names.map { try OptimizerTable.named($0).learningRate }
-        #expect(rates == [1e-3, 1e-3, 1e-3, 1e-2, 1, 1e-2, 1e-3, 1e-3, 2e-3, 1e-4])
+        #expect(rates == [1e-3, 1e-3, 1e-3, 1e-2, 1, 1e-2, 1e-3, 1e-3, 2e-3, 2e-3, 1e-4])
         // Every number of a row reaches the optimiser: the table's defaults are those of the initialisers.
         for (name, made) in [
             ("sgd", SGD()), ("adagrad", Adagrad()), ("adadelta", Adadelta()), ("rmsprop", RMSprop()), ("adam", Adam()),
-            ("adamW", AdamW()), ("nadam", NAdam()), ("lion", Lion()),
+            ("adamW", AdamW()), ("nadam", NAdam()), ("adamax", Adamax()), ("lion", Lion()),
         ] as [(String, any Optimizer)] {
             let named = try OptimizerTable.named(name)
             #expect("\(named)" == "\(made)")

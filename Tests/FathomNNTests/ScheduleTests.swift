@@ -135,7 +135,10 @@ struct ScheduleTests {
         }
         for name in ScheduleTable.all.names {
             let schedule = try ScheduleTable.all.make(
-                name, defaults: ["total": 100, "every": 10, "gamma": 0.9, "period": 10, "warmup": 10, "steps": [5]])
+                name,
+                defaults: [
+                    "total": 100, "every": 10, "gamma": 0.9, "period": 10, "decay": 0.1, "warmup": 10, "steps": [5],
+                ])
             for step in 0..<200 {
                 let factor = schedule.factor(at: step)
                 #expect(factor >= 0 && factor <= 1, "\(name) at \(step)")
@@ -200,5 +203,11 @@ struct ScheduleRangeTests {
         }
         #expect(constant.suggestion == nil)
         #expect(rising.suggestion == nil)
+    }
+
+    @Test func inverseTime() throws {
+        let schedule = try ScheduleTable.named("inverseTime", ["decay": 0.5])
+        #expect([0, 1, 2, 6].map { schedule.factor(at: $0) } == [1, 1 / 1.5, 0.5, 0.25])
+        #expect(throws: ConfigError.self) { try ScheduleTable.named("inverseTime") }
     }
 }

@@ -117,7 +117,9 @@ extension Activation {
         Entry("crelu", ["concatenatedRelu"], "(max(x, 0), max(−x, 0))", isElementwise: false) { x, _ in
             FathomNN.crelu(x)
         },
-        Entry("softmax", [], "e^x / Σ e^x", isElementwise: false) { x, _ in FathomNN.softmax(x) },
+        Entry(
+            "softmax", [], "e^x / Σ e^x", [("axis", -1, "the axis of the sum; 0 is the batch")], isElementwise: false
+        ) { x, p in FathomNN.softmax(x, axis: Int(exactly: p[0].rounded()) ?? x.rank) },
         Entry("logSoftmax", [], "x − ln Σ e^x", isElementwise: false) { x, _ in FathomNN.logSoftmax(x) },
         Entry("sparsemax", [], "the nearest point of the simplex", isElementwise: false) { x, _ in FathomNN.sparsemax(x)
         },

@@ -128,6 +128,36 @@ extension Initializer {
         scaled("lecunNormal", 1, fan, isNormal: true, by: .inputs)
     }
 
+    /// Normal within two standard deviations, with the variance that remains: numerator / fan, as Keras' normal rules.
+    static func truncated(_ name: String, _ numerator: Double, _ fan: Fan, by defaultFan: Fan) -> Initializer {
+        Initializer(fan == defaultFan ? name : "\(name)(\(fan))") { context in
+            // The standard deviation of a unit normal cut off at ±2.
+            let deviation = (numerator / fan.count(context)).squareRoot() / 0.87962566103423978
+            return truncatedNormal(standardDeviation: deviation).values(&context)
+        }
+    }
+
+    /// ``xavierNormal`` cut off at two standard deviations, the variance kept (Keras' `glorot_normal`).
+    public static func xavierTruncated(_ fan: Fan = .average) -> Initializer {
+        truncated("xavierTruncated", 1, fan, by: .average)
+    }
+    /// ``heNormal`` cut off at two standard deviations, the variance kept (Keras' `he_normal`).
+    public static func heTruncated(_ fan: Fan = .inputs) -> Initializer {
+        truncated("heTruncated", 2, fan, by: .inputs)
+    }
+    /// ``lecunNormal`` cut off at two standard deviations, the variance kept (Keras' `lecun_normal`).
+    public static func lecunTruncated(_ fan: Fan = .inputs) -> Initializer {
+        truncated("lecunTruncated", 1, fan, by: .inputs)
+    }
+
+    /// Uniform within ± `bound` / √fan-in; with 1 what PyTorch draws linear layers from.
+    public static func uniformByFan(bound: Double = 1) -> Initializer {
+        Initializer("uniformByFan(\(bound))") { context in
+            let limit = bound / Fan.inputs.count(context).squareRoot()
+            return context.fill { (2 * $0.uniform() - 1) * limit }
+        }
+    }
+
     /// `gain` on the diagonal, 0 elsewhere: a layer that at first passes its input on.
     public static let identity = identity(gain: 1)
     public static func identity(gain: Double) -> Initializer {

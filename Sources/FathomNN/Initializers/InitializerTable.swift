@@ -41,6 +41,18 @@ extension Initializer {
         Entry("heNormal", "normal, variance 2 / fan-in", fan: true) { _, fan in .heNormal(fan ?? .inputs) },
         Entry("lecun", "uniform, variance 1 / fan-in", fan: true) { _, fan in .lecun(fan ?? .inputs) },
         Entry("lecunNormal", "normal, variance 1 / fan-in", fan: true) { _, fan in .lecunNormal(fan ?? .inputs) },
+        Entry("xavierTruncated", "xavierNormal within two standard deviations", fan: true) { _, fan in
+            .xavierTruncated(fan ?? .average)
+        },
+        Entry("heTruncated", "heNormal within two standard deviations", fan: true) { _, fan in
+            .heTruncated(fan ?? .inputs)
+        },
+        Entry("lecunTruncated", "lecunNormal within two standard deviations", fan: true) { _, fan in
+            .lecunTruncated(fan ?? .inputs)
+        },
+        Entry("uniformByFan", "uniform within ± bound / √fan-in", [("bound", 1)]) { p, _ in
+            .uniformByFan(bound: p[0])
+        },
         Entry("orthogonal", "orthonormal rows or columns", [("gain", 1)]) { p, _ in .orthogonal(gain: p[0]) },
         Entry("identity", "passes the input on", [("gain", 1)]) { p, _ in .identity(gain: p[0]) },
     ]

@@ -1,4 +1,4 @@
-import FathomReference
+import FathomRuntime
 
 #if canImport(Glibc)
     import Glibc
@@ -10,10 +10,10 @@ import FathomReference
 public struct RandomSource: Sendable {
     private let seed: (UInt32, UInt32)
     private let stream: (UInt32, UInt32)
-    private var block: UInt64 = 0
-    /// What is left of the newest block: four words each.
-    private var words: (UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0)
-    private var used = 4
+    /// The newest words, how many of them are used, and how many came before them.
+    private var words: [UInt32] = []
+    private var used = 0
+    private var before: UInt64 = 0
     private var spare: Double?
 
     public init(seed: UInt64, name: String) {
@@ -25,22 +25,14 @@ public struct RandomSource: Sendable {
     }
 
     private mutating func word() -> UInt32 {
-        if used == 4 {
-            words = Philox.block(
-                counter: (
-                    UInt32(truncatingIfNeeded: block), UInt32(truncatingIfNeeded: block >> 32), stream.0, stream.1
-                ),
-                key: seed)
-            block += 1
+        if used == words.count {
+            before += UInt64(words.count)
+            // A few for those who want few, then many at a time.
+            words = randomWords(from: before, count: words.isEmpty ? 64 : 1024, seed: seed, stream: stream)
             used = 0
         }
         used += 1
-        switch used {
-        case 1: return words.0
-        case 2: return words.1
-        case 3: return words.2
-        default: return words.3
-        }
+        return words[used - 1]
     }
 
     /// Uniform in [0, 1), 32 bits of resolution.

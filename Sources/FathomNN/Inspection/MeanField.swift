@@ -292,7 +292,7 @@ public struct MeanField {
                 slot, mean: mean, variance: variance, shared: common,
                 [(x, Double(last) * share * b.square), (w, rows * a.square)])
         case .argMax, .argSort: return constant(slot, 0)
-        case .iota, .scatterAdd, .scatterAddAlong, .cumulativeSum, .call:
+        case .iota, .scatterAdd, .scatterAddAlong, .cumulativeSum, .summary, .exponentHistogram, .call:
             var operands: [Int] = []
             for k in node.inputs.indices { operands.append(whole(k, &self)) }
             return unknown(slot, operands)

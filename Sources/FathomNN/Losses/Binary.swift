@@ -34,12 +34,18 @@ extension Loss {
     ///
     /// Probabilities count as at least 1.2·10⁻³⁸ (and so do their complements), so that the loss of an element is at most
     /// 87.3; beyond, the gradient is 0.
-    public static let binaryCrossEntropy = Loss(
-        "binaryCrossEntropy", target: .values, accepts: [.labels], expects: .sigmoid, decisionThreshold: 0.5,
-        uninformed: { _ in naturalLog(2) }
-    ) { p, target in
-        let t = values(target, like: p, "binaryCrossEntropy")
-        return -(t * safeLog(p) + (1 - t) * safeLog(1 - p)).mean()
+    public static let binaryCrossEntropy = binaryCrossEntropy(clip: 0)
+
+    /// ``binaryCrossEntropy`` of probabilities kept within `clip` … 1 − `clip`; beyond, the gradient is 0. Keras clips at 1e-7.
+    public static func binaryCrossEntropy(clip: Double) -> Loss {
+        Loss(
+            "binaryCrossEntropy", target: .values, accepts: [.labels], expects: .sigmoid, decisionThreshold: 0.5,
+            uninformed: { _ in naturalLog(2) }
+        ) { p, target in
+            let t = values(target, like: p, "binaryCrossEntropy")
+            let p = clip > 0 ? clamp(p, clip, 1 - clip) : p
+            return -(t * safeLog(p) + (1 - t) * safeLog(1 - p)).mean()
+        }
     }
 
     /// max(0, 1 − y·x), squared if wanted, the mean over all elements: support vectors (Cortes & Vapnik 1995).

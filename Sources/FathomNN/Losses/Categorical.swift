@@ -30,6 +30,54 @@ extension Loss {
             logProbabilities: { safeLog($0) })
     }
 
+    /// Cross-entropy on outputs taken as probabilities, as Keras computes it: each row is divided by its sum where
+    /// `normalized`, kept within `clip` … 1 − `clip`, and −Σ t·ln p is averaged over the rows.
+    ///
+    /// Rows need not be probabilities, and one output a row is taken as well (its loss is constant when normalised):
+    /// it runs what the user wrote, and a doctor says what is wrong with it.
+    ///
+    /// - Parameters:
+    ///   - reduction: how the rows become one number.
+    public static func categoricalCrossEntropy(
+        clip: Double, normalized: Bool = true, reduction: Reduction = .mean
+    ) -> Loss {
+        Loss(
+            "categoricalCrossEntropy", target: .labels, accepts: [.values], expects: .softmax, decisionThreshold: 0.5,
+            uninformed: { naturalLog(Double($0)) }
+        ) { p, target in
+            guard p.rank >= 2, let classes = p.extent(-1) else {
+                return rows(p, target, "categoricalCrossEntropy")?.prediction ?? p.poison
+            }
+            let t: Tensor
+            if target.type?.element == .int32, classes > 1 {
+                guard let labels = rows(p, target, "categoricalCrossEntropy"), case .labels(let list) = labels.target
+                else { return p.poison }
+                t = list.oneHot(classes: classes).reshaped(to: p.shape.dims)
+            } else {
+                t = values(target, like: p, "categoricalCrossEntropy")
+            }
+            var q = normalized ? p / p.sum(alongAxes: [p.rank - 1], keepingAxes: true) : p
+            if clip > 0 { q = clamp(q, clip, 1 - clip) }
+            let total = -(t * safeLog(q)).sum()
+            let places = p.elementCount() / Double(classes)
+            return switch reduction {
+            case .mean: total / places
+            case .sum: total
+            case .sumOfMeans: total / Double(classes)
+            }
+        }
+    }
+
+    /// How the losses of rows become one number.
+    public enum Reduction: String, Sendable, Hashable, CaseIterable {
+        /// The mean over the rows.
+        case mean
+        /// The sum over the rows: steps grow with the batch.
+        case sum
+        /// The sum over the rows of the mean over the classes: the two axes mixed up.
+        case sumOfMeans
+    }
+
     /// - Parameters:
     ///   - plain: the loss of each row [N] for labels without smoothing, where only one number of the row counts.
     ///   - logProbabilities: [N, C] → [N, C], for everything else.

@@ -22,6 +22,21 @@ extension Loss {
         return target.cast(to: .float32).reshaped(to: prediction.shape.dims)
     }
 
+    /// This loss on labels [B, …] as rows of 0 and 1 where the prediction has several outputs, as in a squared error between
+    /// probabilities and classes; other targets stay as they are.
+    public func onOneHotRows() -> Loss {
+        let function = function
+        return Loss(
+            name, target: target, accepts: accepts.union([.labels]), expects: expects, applies: applies,
+            decisionThreshold: decisionThreshold, uninformed: uninformed
+        ) { prediction, target in
+            guard target.type?.element == .int32, prediction.rank == target.rank + 1,
+                let classes = prediction.extent(-1), classes > 1
+            else { return function(prediction, target) }
+            return function(prediction, target.oneHot(classes: classes))
+        }
+    }
+
     /// Classification over the last axis as rows.
     enum ClassTarget {
         /// `int32` [N].

@@ -36,7 +36,7 @@ public struct Loss: Sendable {
     public let decisionThreshold: Double?
     /// (predictions [B, …], targets) → scalar.
     public let function: @Sendable (Tensor, Tensor) -> Tensor
-    private let uninformed: (@Sendable (_ classes: Int) -> Double)?
+    let uninformed: (@Sendable (_ classes: Int) -> Double)?
 
     /// - Parameters:
     ///   - accepts: other kinds of target beside `target`.

@@ -59,7 +59,7 @@ extension OptimizerSettings {
             let rate = factor == 1 ? learningRate : learningRate * factor
             let decay = group?.weightDecay ?? optimizer.weightDecay.rate
             var p = Tensor(trace: trace, id: parameter.node)
-            var g = g
+            var g = maximizes ? -g : g
             if decay != 0, optimizer.weightDecay.isDecoupled {
                 p = (1 - rate * decay) * p
             } else if decay != 0 {

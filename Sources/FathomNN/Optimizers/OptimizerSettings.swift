@@ -2,8 +2,8 @@ import FathomGraph
 
 /// An optimiser and what is done around it: clipping, parameter groups, an average of the weights.
 ///
-/// The order for each parameter: mean over micro-batches, clipping, coupled decay, decoupled decay, the optimiser's
-/// update, the average.
+/// The order for each parameter: mean over micro-batches, clipping, the sign where the loss is maximised, coupled decay,
+/// decoupled decay, the optimiser's update, the average.
 public struct OptimizerSettings: Sendable {
     public var optimizer: any Optimizer
     public var clipping: Clipping?
@@ -11,6 +11,9 @@ public struct OptimizerSettings: Sendable {
     public var groups: [ParameterGroup]
     /// The decay d of an exponential moving average of the weights, kept in the slot `average`; see ``averageSlot``.
     public var averageDecay: Double?
+    /// Whether the loss is climbed instead of descended: gradients change their sign before the update; weight decay still
+    /// pulls towards 0 (PyTorch's `maximize`).
+    public var maximizes: Bool
 
     /// How gradients are kept from exploding.
     public enum Clipping: Sendable, Hashable {
@@ -24,12 +27,13 @@ public struct OptimizerSettings: Sendable {
 
     public init(
         _ optimizer: any Optimizer, clipping: Clipping? = nil, groups: [ParameterGroup] = [],
-        averageDecay: Double? = nil
+        averageDecay: Double? = nil, maximizes: Bool = false
     ) {
         self.optimizer = optimizer
         self.clipping = clipping
         self.groups = groups
         self.averageDecay = averageDecay
+        self.maximizes = maximizes
     }
 
     /// The slot that holds the averaged weights.

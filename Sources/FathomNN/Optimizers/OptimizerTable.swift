@@ -68,6 +68,13 @@ public enum OptimizerTable {
                     momentumDecay: o["momentumDecay"], weightDecay: weightDecay(o))
             },
             .init(
+                "adamax", "Adam by the largest recent gradient", [rate(2e-3)] + betas(0.999) + decay
+            ) { o throws(ConfigError) in
+                Adamax(
+                    learningRate: o["learningRate"], beta1: o["beta1"], beta2: o["beta2"], epsilon: o["epsilon"],
+                    weightDecay: weightDecay(o))
+            },
+            .init(
                 "lion", "the sign of a momentum: half of Adam's memory",
                 [rate(1e-4)] + betas(0.99).dropLast() + [decayRate(0)]
             ) { o throws(ConfigError) in

@@ -110,6 +110,11 @@ public struct Schedule: Sendable {
         }
     }
 
+    /// 1 / (1 + decay·step), as the `decay` of Keras' optimisers.
+    public static func inverseTime(decay: Double) -> Schedule {
+        Schedule("inverseTime") { 1 / (1 + decay * Double($0)) }
+    }
+
     /// Constant, but × factor whenever the observed value stops improving (PyTorch's `ReduceLROnPlateau`).
     public static func reduceOnPlateau(_ rule: Plateau = Plateau()) -> Schedule {
         Schedule("reduceOnPlateau", plateau: rule) { _ in 1 }

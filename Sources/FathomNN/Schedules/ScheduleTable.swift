@@ -62,6 +62,10 @@ public enum ScheduleTable {
                 [OptionSpec("warmup", nil, .count(from: 1), required: true, "steps up to the base rate")]
             ) { o throws(ConfigError) in .inverseSquareRoot(warmup: o.count("warmup")) },
             row(
+                "inverseTime", "base / (1 + decay · step)",
+                [OptionSpec("decay", nil, .nonNegative, required: true, "how fast it falls, per step")]
+            ) { .inverseTime(decay: $0["decay"]) },
+            row(
                 "reduceOnPlateau", aliases: ["plateau"], "× factor whenever the validation loss stops falling",
                 [
                     OptionSpec("factor", 0.1, .fraction, "factor of each reduction"),

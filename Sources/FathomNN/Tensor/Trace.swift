@@ -15,6 +15,9 @@ public final class Trace {
     /// Where an activation was applied, for automatic initialisation and diagnosis.
     public private(set) var activationUses: [(input: NodeID, output: NodeID, activation: Activation)] = []
 
+    /// What the layer of each path is: `dense`, `batchNorm`, …
+    public private(set) var kinds: [String: String] = [:]
+
     private var declared: [String: (index: Int, node: NodeID)] = [:]
     private var paths: [ObjectIdentifier: String] = [:]
     /// Every identity in `paths`, kept alive: the address of a layer made inside a call could come back as another layer's.
@@ -87,6 +90,7 @@ public final class Trace {
         other.graph = graph
         (other.error, other.declarations, other.activationUses) = (error, declarations, activationUses)
         (other.declared, other.paths, other.location, other.streams) = (declared, paths, location, streams)
+        other.kinds = kinds
         return other
     }
 
@@ -155,6 +159,7 @@ public final class Trace {
             paths[ObjectIdentifier(identity)] = path
             identities.append(identity)
         }
+        kinds[path] = kind
         let saved = (graph.currentLayer, location)
         graph.currentLayer = path
         location = identity.location
