@@ -9,7 +9,8 @@ public struct ColumnScaling: Hashable, Sendable, Codable {
     /// Columns that are constant in the training data: their scale is 1, so that they become 0.
     public let constantColumns: [Int]
 
-    private init(shift: [Float], scale: [Float], constantColumns: [Int]) {
+    /// For numbers that are right by construction: as many shifts as scales, none of them 0.
+    package init(shift: [Float], scale: [Float], constantColumns: [Int] = []) {
         self.shift = shift
         self.scale = scale
         self.constantColumns = constantColumns

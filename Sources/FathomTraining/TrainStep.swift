@@ -22,12 +22,12 @@ public struct DataShape: Sendable, Hashable {
 
 extension DataShape {
     /// The tensor of a batch of inputs, fed as `x`.
-    fileprivate func input(in trace: Trace) -> Tensor {
+    package func input(in trace: Trace) -> Tensor {
         trace.input("x", Shape([.batch] + input.map { .fixed($0) }))
     }
 
     /// The tensor of a batch of targets, fed as `y`.
-    fileprivate func target(in trace: Trace) -> Tensor {
+    package func target(in trace: Trace) -> Tensor {
         switch target {
         case .label: trace.input("y", [.batch], .int32)
         case .values(let shape): trace.input("y", Shape([.batch] + shape.map { .fixed($0) }))
@@ -39,7 +39,7 @@ extension DataShape {
 ///
 /// Fill ``withInputs(batch:_:)``, call ``run(batch:learningRate:)``, read the loss. After a first run per batch size nothing
 /// is allocated. The same seed gives the same bits on any number of threads. A step is used by one thread at a time and
-/// has no global state; ``state`` reads and writes everything that changes.
+/// has no global state; ``state`` copies out everything that changes and ``load(_:)`` takes it back.
 ///
 /// ```swift
 /// let step = try TrainStep(model, loss: .softmaxCrossEntropy, optimizer: .init(Adam()),
@@ -61,8 +61,13 @@ public final class TrainStep {
     public private(set) var step = 0
     public private(set) var seed: UInt64
 
+    /// What is watched, `nil` for nothing.
+    public let probes: ProbeSettings?
+
     private let model: any Layer
     private let loss: Loss
+    private var probePlan: ProbePlan?
+    private var lastWatched: (step: Int, loss: Float)?
     private let slots: [SlotDeclaration]
     private let accumulation: Executable?
     private var roles: [(path: String, role: TrainState.Entry.Role, shape: [Int])] = []
@@ -71,11 +76,13 @@ public final class TrainStep {
     ///   - batch: the largest batch a run may have.
     ///   - microBatches: batches whose gradients are averaged for one update; see ``accumulate(batch:)``.
     ///   - seed: decides initial values and everything random in training.
+    ///   - probes: what to watch; see ``observation``.
     /// - Throws: ``GraphError`` for the first mistake in the model, the loss or the optimiser's settings.
     public init(
         _ model: any Layer, loss: Loss, optimizer: OptimizerSettings, data: DataShape, batch: Int,
         microBatches: Int = 1,
-        seed: UInt64 = 0, team: Team = Team(), options: Executable.Options = Executable.Options()
+        seed: UInt64 = 0, probes: ProbeSettings? = nil, team: Team = Team(),
+        options: Executable.Options = Executable.Options()
     ) throws(GraphError) {
         self.model = model
         self.loss = loss
@@ -83,10 +90,13 @@ public final class TrainStep {
         self.data = data
         self.batch = batch
         self.seed = seed
+        self.probes = probes
         let (trace, lossNode) = try Self.forward(model, loss, data, isTraining: true)
         declarations = trace.declarations
         let parameters = optimizer.trainable(declarations)
-        let gradients = try trace.graph.gradient(of: lossNode, withRespectTo: parameters.map(\.node))
+        let boundaries = probes.map { ProbePlan.gradientTargets($0, trace, parameters: parameters) } ?? []
+        let gradients = try trace.graph.gradient(
+            of: lossNode, withRespectTo: parameters.map(\.node) + boundaries)
         let initial = trace.initialValues(seed: seed)
         initializers = Dictionary(initial.map { ($0.declaration.path, $0.initializerName) }) { a, _ in a }
         slots = optimizer.slots(for: declarations, accumulates: microBatches > 1)
@@ -118,15 +128,23 @@ public final class TrainStep {
             in: trace, declarations: declarations, gradients: gradients, learningRate: rate, step: number,
             microBatches: microBatches > 1 ? trace.constant(Double(microBatches)) : nil)
         try trace.check()
+        let count = probes == nil ? nil : trace.input("random.step", .scalar, .int32).id
         var graph = trace.graph
         graph.outputs = [("loss", lossNode)]
         graph.updates += updates
+        if let probes, let count {
+            probePlan = try ProbePlan(
+                probes, LayerTable(trace), gradients: gradients, step: count, batch: batch, into: &graph)
+        }
         self.graph = graph
         executable = try Executable(graph, maxBatch: batch, state: storage, team: team, options: options)
+        probePlan?.locate(in: executable)
 
         for value in initial { storage.set(value.declaration.path, value.values) }
         for slot in slots {
             switch slot.initial {
+            // New memory is zero, and is best left alone until the first step: half of it may belong to slots.
+            case .constant(0): break
             case .constant(let value):
                 storage.set(slot.path, [Float](repeating: Float(value), count: slot.shape.reduce(1, *)))
             case .copy(let path): if let values = storage[path] { storage.set(slot.path, values) }
@@ -171,11 +189,23 @@ public final class TrainStep {
     public func run(batch: Int, learningRate: Double) throws(GraphError) -> Float {
         step += 1
         feed(executable, learningRate)
-        do { try executable.run(batch: batch) } catch {
+        let isWatched = probes?.watches(step: step) ?? false
+        do { try executable.run(batch: batch, watching: isWatched) } catch {
             step -= 1  // a step that was refused is none
             throw error
         }
-        return executable.scalar("loss")
+        let loss = executable.scalar("loss")
+        if isWatched { lastWatched = (step, loss) }
+        return loss
+    }
+
+    /// What the probes saw in the last watched step; `nil` before there was one.
+    ///
+    /// With micro-batches activations and gradients are those of the last of them.
+    public var observation: StepObservation? {
+        guard let lastWatched, let probePlan else { return nil }
+        return StepObservation(
+            step: lastWatched.step, loss: lastWatched.loss, plan: probePlan, numbers: executable.observations())
     }
 
     /// Adds the gradients of a micro-batch to those kept for the next ``run(batch:learningRate:)``.
@@ -206,18 +236,13 @@ public final class TrainStep {
 
     // MARK: State
 
-    /// Everything that training changes, copied out or in.
-    ///
-    /// Setting ignores entries this step does not have; use ``load(_:)`` to be told.
+    /// Everything that training changes, copied out.
     public var state: TrainState {
-        get {
-            TrainState(
-                entries: roles.map {
-                    TrainState.Entry(path: $0.path, role: $0.role, shape: $0.shape, values: storage[$0.path] ?? [])
-                },
-                step: step, seed: seed)
-        }
-        set { try? load(newValue) }
+        TrainState(
+            entries: roles.map {
+                TrainState.Entry(path: $0.path, role: $0.role, shape: $0.shape, values: storage[$0.path] ?? [])
+            },
+            step: step, seed: seed)
     }
 
     /// Takes over a state.
@@ -243,6 +268,7 @@ public final class TrainStep {
         for entry in state.entries { storage.set(entry.path, entry.values) }
         step = state.step
         seed = state.seed
+        lastWatched = nil
     }
 
     /// An evaluation pass that shares this step's parameters and buffers.

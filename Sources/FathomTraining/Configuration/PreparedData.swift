@@ -11,7 +11,14 @@ public struct PreparedData: Sendable {
     /// - Parameter folders: where named sets with files are looked for before the cache and the system's folders.
     /// - Throws: ``DataError`` for data that cannot be found, read or trained on.
     public init(_ configuration: DataConfiguration, folders: [String] = []) throws(DataError) {
-        var parts: DataSplit
+        try self.init(configuration, rows: Self.rows(of: configuration, folders: folders))
+    }
+
+    /// The rows that a configuration names, cut into parts but not changed yet.
+    ///
+    /// - Throws: ``DataError`` for data that cannot be found or read.
+    public static func rows(of configuration: DataConfiguration, folders: [String] = []) throws(DataError) -> DataSplit
+    {
         switch configuration.source {
         case .named(let name, let folder):
             var options = DatasetCatalog.Options()
@@ -20,18 +27,25 @@ public struct PreparedData: Sendable {
             options.testFraction = configuration.test
             options.seed = configuration.seed
             options.count = configuration.count
-            parts = try DatasetCatalog.load(name, options: options)
+            return try DatasetCatalog.load(name, options: options)
         case .file(let file, let test):
             let options = configuration.tableOptions()
             let all = try Self.read(file, options)
             if let test {
                 let known = Preprocessing(columnsOf: all)
-                parts = try DataSplit(train: all, test: known.aligned(try Self.read(test, options)))
-            } else {
-                parts = try all.split(
-                    fraction: 1 - configuration.test, stratified: configuration.isStratified, seed: configuration.seed)
+                return try DataSplit(train: all, test: known.aligned(try Self.read(test, options)))
             }
+            return try all.split(
+                fraction: 1 - configuration.test, stratified: configuration.isStratified, seed: configuration.seed)
         }
+    }
+
+    /// Prepares rows that are at hand.
+    ///
+    /// - Parameter rows: as ``rows(of:folders:)`` gives them.
+    /// - Throws: ``DataError`` for rows that cannot be trained on.
+    public init(_ configuration: DataConfiguration, rows: DataSplit) throws(DataError) {
+        var parts = rows
         if configuration.validation > 0, parts.validation == nil {
             let cut = try parts.train.split(
                 fraction: 1 - configuration.validation, stratified: configuration.isStratified,

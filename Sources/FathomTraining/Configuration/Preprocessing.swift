@@ -123,7 +123,7 @@ public struct Preprocessing: Codable, Sendable, Hashable {
 
 extension Dataset {
     /// The same rows with other numbers to predict; classes stay.
-    func scalingTargets(by scaling: ColumnScaling) throws(DataError) -> Dataset {
+    package func scalingTargets(by scaling: ColumnScaling) throws(DataError) -> Dataset {
         guard case .values(let values) = targets else { return self }
         return try Dataset(
             name: name, inputs: inputs, targets: .values(scaling.applied(to: values)), featureNames: featureNames,

@@ -108,13 +108,14 @@ extension RunConfiguration.Choice {
 
 extension RunConfiguration.Optimization {
     init(_ value: ConfigValue) throws(ConfigError) {
-        let others: Set = ["clip", "groups", "average"]
+        let others: Set = ["clip", "groups", "average", "maximize"]
         self.init()
         optimizer = try RunConfiguration.Choice(value, path: "optimizer", without: others)
         _ = try optimizer.checked { name, options throws(ConfigError) in try OptimizerTable.named(name, options) }
         guard case .map(let pairs) = value.content else { return }
         let own = ConfigValue(.map(pairs.filter { others.contains($0.key) }), line: value.line)
         let reader = try ConfigurationReader(own, path: "optimizer", allowed: others.sorted())
+        maximize = try reader.flag("maximize") ?? false
         average = try reader.number("average", "a number from 0 up to but not including 1") { $0 >= 0 && $0 < 1 }
         if let clip = reader["clip"] {
             let limits = try ConfigurationReader(

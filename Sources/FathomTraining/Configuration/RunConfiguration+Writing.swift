@@ -68,6 +68,7 @@ extension RunConfiguration.Optimization {
             more.append(.init("groups", ConfigValue(.list(list))))
         }
         if let average { more.append(.init("average", .some(average))) }
+        if maximize { more.append(.init("maximize", ConfigValue(.bool(true)))) }
         return optimizer.tree(more)
     }
 }

@@ -25,13 +25,15 @@ public struct RunConfiguration: Sendable, Hashable {
         }
     }
 
-    /// Gradient clipping, parameter groups and weight averaging around the optimiser.
+    /// Gradient clipping, parameter groups, weight averaging and the direction around the optimiser.
     public struct Optimization: Sendable, Hashable {
         public var optimizer = Choice("adam")
         public var clipping: OptimizerSettings.Clipping?
         public var groups: [ParameterGroup] = []
         /// The decay of the moving average of the weights, which is then used for evaluation.
         public var average: Double?
+        /// Whether the loss is climbed instead of descended.
+        public var maximize = false
 
         public init() {}
     }

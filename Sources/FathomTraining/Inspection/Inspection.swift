@@ -99,77 +99,34 @@ public struct Inspection: Sendable, Codable {
         self.loss = loss.name
     }
 
-    /// One layer's nodes in the forward graph.
-    private struct Part {
-        var scope: Int
-        var path: String
-        var output: NodeID
-        var input: NodeID?
-        /// Node of the last weighted sums, before an activation.
-        var sums: NodeID
-        var activation: String?
-        /// Whether only this layer's own nodes belong to it, and not those of layers inside.
-        var flops: Int
-        var parameters = 0
-        var buffers = 0
-        var initializers: [String] = []
-    }
-
     private static func rows(_ trace: Trace, _ field: MeanField, _ values: [InitialValue], _ batch: Int) -> [Row] {
         let graph = field.tracedGraph
-        var activations: [String: [String]] = [:]
-        for use in trace.activationUses {
-            activations[trace.graph.layer(of: use.output), default: []].append("\(use.activation)")
-        }
-        var parts: [Part] = []
-        for scope in graph.scopes.indices {
-            let own = graph.nodes.indices.filter { graph.nodes[$0].scope == Int32(scope) }
-            // A result, so no leaf.
-            let results = own.filter { !graph.nodes[$0].inputs.isEmpty }
-            guard let last = results.last else { continue }
-            let path = graph.scopes[scope]
-            var part = Part(
-                scope: scope, path: path.isEmpty ? "(model)" : path, output: NodeID(last), sums: NodeID(last),
-                flops: results.reduce(0) { $0 + Self.flops(graph, NodeID($1), batch) } / batch)
-            part.activation = activations[path].map { $0.joined(separator: ", ") }
-            part.input = Self.input(graph, path, isRoot: path.isEmpty)
-            for value in values where trace.graph.layer(of: value.declaration.node) == path {
-                if value.declaration.role == .parameter {
-                    part.parameters += value.declaration.count
-                    if value.declaration.shape.count > 1 { part.initializers.append(value.initializerName) }
-                } else {
-                    part.buffers += value.declaration.count
-                }
-            }
-            // An activation joins the layer whose output it takes.
-            if let before = parts.last, part.parameters == 0, part.buffers == 0, part.activation != nil,
-                before.activation == nil,
-                part.input == before.output
-            {
-                parts[parts.count - 1].output = part.output
-                parts[parts.count - 1].activation = part.activation
-                parts[parts.count - 1].flops += part.flops
-            } else {
-                parts.append(part)
-            }
-        }
         guard let output = graph.outputs.first?.node else { return [] }
         let total = field.gradients(from: output)
-        return parts.map { part in
-            let paths = Self.inside(graph, from: graph.layer(of: part.output), part.path)
-            let local = field.gradients(from: part.output) { paths[Int(graph[$0].scope)] }
-            let chi = part.input.map { local[$0.index] }
-            let dims = graph.shape(of: part.output).dims
+        let drawn = Dictionary(values.map { ($0.declaration.path, $0.initializerName) }) { a, _ in a }
+        return LayerTable(trace, rewritten: graph).rows.map { row in
+            let paths = Self.inside(graph, from: graph.layer(of: row.output), row.path)
+            let local = field.gradients(from: row.output) { paths[Int(graph[$0].scope)] }
+            let chi = row.input.map { local[$0.index] }
+            let dims = graph.shape(of: row.output).dims
             let isSymbolic = dims.first?.fixedValue == nil
+            let flops = graph.nodes.indices.reduce(0) {
+                let node = graph.nodes[$1]
+                let counts = !node.inputs.isEmpty && row.scopes.contains(node.scope)
+                return counts ? $0 + Self.flops(graph, NodeID($1), batch) : $0
+            }
             return Row(
-                path: part.path,
+                path: row.path.isEmpty ? "(model)" : row.path,
                 outputShape: (isSymbolic ? Array(dims.dropFirst()) : dims).map { $0.resolved(batch: batch) },
-                parameters: part.parameters, buffers: part.buffers, flops: part.flops,
-                activationBytes: 4 * graph.shape(of: part.output).count(batch: batch) / (isSymbolic ? batch : 1),
-                initializers: part.initializers, activation: part.activation,
-                sumVariance: finite(field.variance(of: part.sums)),
-                outputSize: finite(field.meanSquare(of: part.output).squareRoot()), chi: chi.flatMap(finite),
-                gradientGain: part.input.flatMap { finite(total[$0.index].squareRoot()) })
+                parameters: row.trainableCount,
+                buffers: row.declarations.reduce(0) { $0 + ($1.role == .buffer ? $1.count : 0) }, flops: flops / batch,
+                activationBytes: 4 * graph.shape(of: row.output).count(batch: batch) / (isSymbolic ? batch : 1),
+                initializers: row.weights.compactMap { drawn[$0.path] },
+                activation: row.activations.isEmpty
+                    ? nil : row.activations.map { "\($0)" }.joined(separator: ", "),
+                sumVariance: finite(field.variance(of: row.sums)),
+                outputSize: finite(field.meanSquare(of: row.output).squareRoot()), chi: chi.flatMap(finite),
+                gradientGain: row.input.flatMap { finite(total[$0.index].squareRoot()) })
         }
     }
 
@@ -180,22 +137,6 @@ public struct Inspection: Sendable, Codable {
         graph.scopes.map { scope in
             [outer, path].contains { scope == $0 || !$0.isEmpty && scope.hasPrefix($0 + ".") }
         }
-    }
-
-    /// The first value that a layer takes from outside it.
-    private static func input(_ graph: Graph, _ path: String, isRoot: Bool) -> NodeID? {
-        let isInside = graph.scopes.map { $0 == path || !isRoot && $0.hasPrefix(path + ".") }
-        var depends = [Bool](repeating: false, count: graph.nodes.count)
-        for (i, node) in graph.nodes.enumerated() {
-            if case .input = node.op { depends[i] = node.type.shape.rank > 0 && node.type.shape.isSymbolic }
-            if node.inputs.contains(where: { depends[$0.index] }), node.op.name != "extent" { depends[i] = true }
-            guard isInside[Int(node.scope)] else { continue }
-            for input in node.inputs where depends[input.index] {
-                let isLeaf = graph[input].inputs.isEmpty
-                if isLeaf || !isInside[Int(graph[input].scope)] { return input }
-            }
-        }
-        return nil
     }
 
     private static func flops(_ graph: Graph, _ id: NodeID, _ batch: Int) -> Int {

@@ -141,9 +141,9 @@ struct OpenFile: ~Copyable {
 }
 
 /// Names in the file system: plain system calls with typed errors.
-enum FileSystem {
+package enum FileSystem {
     /// Joins a folder and a name.
-    static func join(_ folder: String, _ name: String) -> String {
+    package static func join(_ folder: String, _ name: String) -> String {
         folder.hasSuffix("/") ? folder + name : folder + "/" + name
     }
 
@@ -168,7 +168,7 @@ enum FileSystem {
     }
 
     /// Creates a folder and those above it that are missing.
-    static func createFolders(_ path: String) throws(StorageError) {
+    package static func createFolders(_ path: String) throws(StorageError) {
         if isFolder(path) { return }
         let above = folder(of: path)
         if above != path && above != "." { try createFolders(above) }
@@ -178,7 +178,7 @@ enum FileSystem {
     }
 
     /// Whether the path is a folder, or a link to one.
-    static func isFolder(_ path: String) -> Bool {
+    package static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }

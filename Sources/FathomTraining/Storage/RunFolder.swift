@@ -34,7 +34,7 @@ public final class RunFolder: Sendable {
     public static func create(
         in parent: String, name: String, configuration: String, date: Date = Date()
     ) throws(StorageError) -> RunFolder {
-        let base = stamp(date) + "-" + safeName(name)
+        let base = stampedName(name, date)
         for number in 1...10_000 {
             let path = FileSystem.join(parent, number == 1 ? base : "\(base)-\(number)")
             do throws(StorageError) { return try create(at: path, configuration: configuration) } catch {
@@ -105,6 +105,11 @@ public final class RunFolder: Sendable {
                     FileSystem.isFolder(path)
                         ? "this folder is no run: it has no config.yaml" : "there is no such folder"))
         }
+    }
+
+    /// The date and a name, fit for a file name.
+    public static func stampedName(_ name: String, _ date: Date = Date()) -> String {
+        stamp(date) + "-" + safeName(name)
     }
 
     /// A name that is one harmless part of a path: letters, digits, "-", "_" and inner dots, at most 80 bytes.

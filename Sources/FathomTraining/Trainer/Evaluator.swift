@@ -100,7 +100,7 @@ public final class Evaluator {
 }
 
 /// Copies whole rows of a table into a buffer, in the order of `rows`; what does not fit is left out.
-func copyRows<Element: BitwiseCopyable>(
+package func copyRows<Element: BitwiseCopyable>(
     _ values: [Element], size: Int, _ rows: some Collection<Int>, _ buffer: UnsafeMutableRawBufferPointer
 ) {
     let bytes = size * MemoryLayout<Element>.stride
@@ -117,7 +117,7 @@ func copyRows<Element: BitwiseCopyable>(
 }
 
 /// Copies the targets of rows as a step takes them.
-func copyTargets(_ dataset: Dataset, _ rows: some Collection<Int>, _ buffer: UnsafeMutableRawBufferPointer) {
+package func copyTargets(_ dataset: Dataset, _ rows: some Collection<Int>, _ buffer: UnsafeMutableRawBufferPointer) {
     switch dataset.targets {
     case .none: copyRows(dataset.inputs.values, size: dataset.inputs.rowSize, rows, buffer)
     case .classes(let labels, _): copyRows(labels, size: 1, rows, buffer)

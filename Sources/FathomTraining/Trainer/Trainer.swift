@@ -31,11 +31,13 @@ public final class Trainer {
     public var targetScaling: ColumnScaling?
     /// Steps between ``TrainingEvent/step(_:)`` events; 0 for none.
     public var reportEvery = 10
+    /// Whether epochs end with an evaluation; a caller that evaluates by itself turns it off.
+    package var evaluatesEpochs = true
     /// The request that ends the run after its step.
     public let stop: StopRequest
 
-    let model: any Layer
-    let team: Team
+    package let model: any Layer
+    package let team: Team
     private var evaluator: Evaluator?
     private var averages: StateStorage?
     /// The rows of the current epoch in their order.
@@ -49,11 +51,12 @@ public final class Trainer {
     ///   - loss: `nil` chooses by the targets: softmax cross-entropy for classes, squared error for numbers.
     ///   - schedule: factors on the optimiser's learning rate, by step.
     ///   - metrics: `nil` chooses by the targets.
+    ///   - probes: what to watch; every watched step gives a ``TrainingEvent/observed(_:)``.
     /// - Throws: ``GraphError`` for a mistake in the model, ``TrainingError`` for settings that do not fit together.
     public init(
         _ model: any Layer, data: DataSplit, settings: Settings = Settings(), loss: Loss? = nil,
         optimizer: OptimizerSettings = OptimizerSettings(Adam()), schedule: Schedule = .constant,
-        metrics: [Metric]? = nil, stop: StopRequest = StopRequest()
+        metrics: [Metric]? = nil, probes: ProbeSettings? = nil, stop: StopRequest = StopRequest()
     ) throws {
         let isClasses = data.train.classCount != nil
         let loss = loss ?? (isClasses ? .softmaxCrossEntropy() : .meanSquaredError)
@@ -70,7 +73,7 @@ public final class Trainer {
         team = Team(threads: settings.threads)
         step = try TrainStep(
             model, loss: loss, optimizer: optimizer, data: DataShape(data.train), batch: batch,
-            microBatches: settings.accumulate, seed: settings.seed, team: team)
+            microBatches: settings.accumulate, seed: settings.seed, probes: probes, team: team)
         try check(outputs: loss)
     }
 
@@ -149,6 +152,9 @@ public final class Trainer {
             rowsDone += count
             progress.lossSum += Double(loss) * Double(count)
             progress.lossRows += count
+            if let probes = step.probes, probes.watches(step: step.step), let seen = step.observation {
+                try handle(.observed(seen))
+            }
             guard loss.isFinite else { throw try explain(loss) }
             progress.position += count
             if reportEvery > 0, step.step % reportEvery == 0 {
@@ -206,7 +212,7 @@ public final class Trainer {
         var evaluation: [MetricValue] = []
         var isBest = false
         let isLast = progress.epoch >= settings.epochs
-        if progress.epoch % settings.evaluateEvery == 0 || isLast {
+        if evaluatesEpochs, progress.epoch % settings.evaluateEvery == 0 || isLast {
             evaluation = try evaluate(heldOut.data)
             isBest = watch(evaluation)
         }

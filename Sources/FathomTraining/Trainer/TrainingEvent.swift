@@ -65,6 +65,8 @@ public enum TrainingEvent: Sendable {
 
     case started(Start)
     case step(Step)
+    /// What the probes saw in a watched step.
+    case observed(StepObservation)
     case epoch(Epoch)
     /// A checkpoint is on the disk.
     case checkpoint(name: String, step: Int)

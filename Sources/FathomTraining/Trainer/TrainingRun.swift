@@ -8,14 +8,19 @@ public final class TrainingRun {
     /// Complete, as in the folder's `config.yaml`.
     public let configuration: RunConfiguration
     public let trainer: Trainer
+    /// The data as the trainer has them.
+    public let prepared: PreparedData
+    /// Where numbers and verdicts go while ``run(_:)`` is at work; `nil` otherwise.
+    public private(set) var store: RunStore?
     /// Checkpoints that were damaged and passed over when the run went on.
     public let rejected: [CheckpointStore.Rejection]
 
     private init(
-        _ folder: RunFolder, _ configuration: RunConfiguration, _ trainer: Trainer,
+        _ folder: RunFolder, _ configuration: RunConfiguration, _ trainer: Trainer, _ prepared: PreparedData,
         rejected: [CheckpointStore.Rejection] = []
     ) {
         (self.folder, self.configuration, self.trainer, self.rejected) = (folder, configuration, trainer, rejected)
+        self.prepared = prepared
     }
 
     /// Begins a run.
@@ -23,21 +28,25 @@ public final class TrainingRun {
     /// - Parameters:
     ///   - path: the run's folder, which must not exist; `nil` makes one in `parent`, named by date and name.
     ///   - dataFolders: where named data sets are looked for first.
+    ///   - probes: what the run store keeps of every watched step, layer by layer; given the number of planned steps.
     /// - Throws: ``ConfigError``, ``DataError``, ``GraphError`` or ``StorageError``; no folder is left behind then.
     public static func create(
         _ configuration: RunConfiguration, at path: String? = nil, in parent: String = "runs",
-        dataFolders: [String] = [], stop: StopRequest = StopRequest()
+        dataFolders: [String] = [], probes: ((_ plannedSteps: Int) -> ProbeSettings)? = nil,
+        stop: StopRequest = StopRequest()
     ) throws -> TrainingRun {
         let prepared = try PreparedData(configuration.data, folders: dataFolders)
         let configuration = try configuration.resolved(for: prepared)
+        let steps = Trainer.steps(rows: prepared.split.train.rowCount, configuration.training)
         // Before the folder is made: a mistake in the model leaves nothing behind.
-        let trainer = try Trainer(configuration, prepared, stop: stop)
+        let trainer = try Trainer(
+            configuration, prepared, probes: probes?(steps * configuration.training.epochs), stop: stop)
         let text = "# A run of fathom; every setting is written out.\n" + configuration.yaml
         let folder =
             try path.map { (path) throws(StorageError) in try RunFolder.create(at: path, configuration: text) }
             ?? RunFolder.create(in: parent, name: configuration.name ?? prepared.split.train.name, configuration: text)
         trainer.checkpoints = try CheckpointWriter(folder: folder.checkpointsPath, keep: configuration.training.keep)
-        return TrainingRun(folder, configuration, trainer)
+        return TrainingRun(folder, configuration, trainer, prepared)
     }
 
     /// Opens a run to go on with it, from its last whole checkpoint.
@@ -61,7 +70,7 @@ public final class TrainingRun {
             try AtomicFile.write(text, to: folder.configurationPath)
         }
         trainer.checkpoints = writer
-        return TrainingRun(folder, configuration, trainer, rejected: recovery.rejected)
+        return TrainingRun(folder, configuration, trainer, prepared, rejected: recovery.rejected)
     }
 
     /// Trains, and records the metrics in the run store.
@@ -71,11 +80,15 @@ public final class TrainingRun {
     public func run(_ handle: (TrainingEvent) throws -> Void = { _ in }) throws -> TrainingEvent.Outcome {
         let store = try RunStore.open(folder.databasePath)
         try store.removeRecords(after: trainer.step.step)
+        self.store = store
+        defer { self.store = nil }
         func note(_ text: String, _ level: RunStore.Severity) throws {
             try store.record(RunStore.Event(time: Date().timeIntervalSince1970, level: level, text: text))
         }
         do {
+            var recorder = ObservationRecorder(store)
             let outcome = try trainer.run { event in
+                if case .observed(let seen) = event { try recorder.record(seen) }
                 try store.record(event)
                 try handle(event)
             }
@@ -104,7 +117,7 @@ extension RunStore {
         case .epoch(let epoch):
             try metric(epoch.step, epoch.epoch, "train", "loss", epoch.trainLoss)
             for value in epoch.evaluation { try metric(epoch.step, epoch.epoch, epoch.split, value.name, value.value) }
-        case .started, .checkpoint, .warning, .finished: break
+        case .started, .observed, .checkpoint, .warning, .finished: break
         }
     }
 }
@@ -135,7 +148,7 @@ extension RunConfiguration {
     }
 
     /// The loss it names, or the one that goes with the data.
-    func makeLoss(isClasses: Bool) throws(ConfigError) -> Loss {
+    package func makeLoss(isClasses: Bool) throws(ConfigError) -> Loss {
         let choice = loss ?? Choice(isClasses ? "softmaxCrossEntropy" : "meanSquaredError")
         return try choice.checked { name, options throws(ConfigError) in try Loss.named(name, options) }
     }
@@ -152,29 +165,42 @@ extension RunConfiguration {
         return made
     }
 
-    func makeOptimizer() throws(ConfigError) -> OptimizerSettings {
+    package func makeSchedule(totalSteps: Int) throws(ConfigError) -> Schedule {
+        try schedule.checked { name, options throws(ConfigError) in
+            try ScheduleTable.named(name, options, totalSteps: totalSteps)
+        }
+    }
+
+    package func makeOptimizer() throws(ConfigError) -> OptimizerSettings {
         let optimizer = try optimization.optimizer.checked { name, options throws(ConfigError) in
             try OptimizerTable.named(name, options)
         }
         return OptimizerSettings(
-            optimizer, clipping: optimization.clipping, groups: optimization.groups, averageDecay: optimization.average)
+            optimizer, clipping: optimization.clipping, groups: optimization.groups,
+            averageDecay: optimization.average, maximizes: optimization.maximize)
     }
 }
 
 extension Trainer {
     /// The trainer that a configuration describes.
+    ///
+    /// - Parameters:
+    ///   - model: stands in place of the configuration's model, for layers that have no form as data.
+    ///   - loss: stands in place of the configuration's loss.
+    ///   - epochs: how many are run; the schedule stays stretched over the configuration's.
     public convenience init(
-        _ configuration: RunConfiguration, _ prepared: PreparedData, stop: StopRequest = StopRequest()
+        _ configuration: RunConfiguration, _ prepared: PreparedData, model: (any Layer)? = nil, loss: Loss? = nil,
+        epochs: Int? = nil, probes: ProbeSettings? = nil, stop: StopRequest = StopRequest()
     ) throws {
-        let loss = try configuration.makeLoss(isClasses: prepared.split.train.classCount != nil)
+        let loss = try loss ?? configuration.makeLoss(isClasses: prepared.split.train.classCount != nil)
         let steps = Self.steps(rows: prepared.split.train.rowCount, configuration.training)
-        let schedule = try configuration.schedule.checked { name, options throws(ConfigError) in
-            try ScheduleTable.named(name, options, totalSteps: steps * configuration.training.epochs)
-        }
+        let schedule = try configuration.makeSchedule(totalSteps: steps * configuration.training.epochs)
+        var settings = configuration.training
+        if let epochs { settings.epochs = epochs }
         try self.init(
-            configuration.model.build(), data: prepared.split, settings: configuration.training, loss: loss,
+            model ?? configuration.model.build(), data: prepared.split, settings: settings, loss: loss,
             optimizer: configuration.makeOptimizer(), schedule: schedule, metrics: configuration.makeMetrics(loss),
-            stop: stop)
+            probes: probes, stop: stop)
         targetScaling = prepared.preprocessing.targetScaling
         metadata["preprocessing"] = prepared.preprocessing.encoded()
     }
