@@ -40,8 +40,18 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         .target(
+            name: "FathomDiagnosis",
+            dependencies: ["FathomTraining", .product(name: "Crypto", package: "swift-crypto")],
+            // The report's page is compiled in, so that a program needs no file beside it.
+            resources: [
+                .embedInCode("Report/Page/page.css"), .embedInCode("Report/Page/page.js"),
+                .embedInCode("Report/Page/uPlot.min.css"), .embedInCode("Report/Page/uPlot.iife.min.js"),
+            ]),
+        .target(
             name: "Fathom",
-            dependencies: ["FathomGraph", "FathomRuntime", "FathomNN", "FathomData", "FathomTraining"]),
+            dependencies: [
+                "FathomGraph", "FathomRuntime", "FathomNN", "FathomData", "FathomTraining", "FathomDiagnosis",
+            ]),
         .executableTarget(
             name: "FathomCLI",
             dependencies: [
@@ -54,6 +64,7 @@ let package = Package(
         .executableTarget(name: "RegressionExample", dependencies: ["Fathom"], path: "Examples/Regression"),
         .executableTarget(name: "SpiralsExample", dependencies: ["Fathom"], path: "Examples/Spirals"),
         .executableTarget(name: "CustomLayerExample", dependencies: ["Fathom"], path: "Examples/CustomLayer"),
+        .executableTarget(name: "DoctorExample", dependencies: ["Fathom"], path: "Examples/Doctor"),
         .executableTarget(name: "ServerExample", dependencies: ["Fathom"], path: "Examples/Server"),
 
         // The table of operations with their cases, which the graph's and the runtime's tests share; golden values.
@@ -69,6 +80,7 @@ let package = Package(
         .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
         .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
         .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
+        .testTarget(name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis"]),
         .testTarget(name: "FathomCLITests", dependencies: ["FathomTraining", "FathomCLI"]),
     ],
     swiftLanguageModes: [.v6]

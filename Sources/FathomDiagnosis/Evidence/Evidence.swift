@@ -1,0 +1,35 @@
+import FathomNN
+import FathomTraining
+
+/// Everything that is known of a patient, for rules to judge by.
+public struct Evidence: Sendable {
+    /// The set-up: data, layers, loss, optimiser.
+    public internal(set) var setup: Setup
+    /// The network on the probe rows before the first step; `nil` when it cannot be run.
+    public var birth: Examination?
+    /// What was seen while it trained; `nil` before.
+    public var course: Course?
+
+    /// A training from other first weights.
+    public struct Start: Sendable, Codable {
+        public let seed: UInt64
+        /// Held-out accuracy, or R²; −1 for a run whose values stopped being numbers.
+        public let skill: Double
+    }
+
+    /// What several starts reached, the configured seed first; empty where one was enough.
+    public var starts: [Start] = []
+
+    /// The last skill on the held-out rows, in bounds.
+    var skillReached: Double {
+        guard let course, !course.isNonFinite, let skill = course.finalSkill, skill.isFinite else { return -1 }
+        return max(skill, -1)
+    }
+
+    public init(setup: Setup, birth: Examination? = nil, course: Course? = nil) {
+        (self.setup, self.birth, self.course) = (setup, birth, course)
+    }
+
+    /// The last examination of training, or the one at birth.
+    public var latest: Examination? { course?.examinations.last ?? birth }
+}

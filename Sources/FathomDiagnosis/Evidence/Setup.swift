@@ -1,0 +1,108 @@
+import FathomData
+import FathomNN
+import FathomTraining
+
+/// What is known of a patient without running it.
+public struct Setup: Sendable {
+    public enum Task: Sendable, Hashable {
+        case classification(classes: Int)
+        case regression(outputs: Int)
+
+        public var isClassification: Bool { if case .classification = self { true } else { false } }
+    }
+
+    /// A layer as it was configured, in the order of ``LayerTable``.
+    public struct Layer: Sendable {
+        public let path: String
+        public let kind: String
+        /// Activations of the layer and of the activation layer that follows it, as in `leakyRelu(slope=0.2)`.
+        public let activations: [String]
+        /// The activation between its sums and its output, and what theory says of it; `nil` for softmax and gates.
+        public let activation: String?
+        public let facts: ActivationFacts?
+        /// Features of its input and output along the last axis.
+        public let fanIn: Int?
+        public let units: Int?
+        public let trainable: Int
+        public let hasBias: Bool
+        /// The names of the initialisers of its weights.
+        public let initializers: [String]
+        public let isContainer: Bool
+        /// Whether no other row holds it.
+        public let isOuter: Bool
+    }
+
+    public internal(set) var patient: Patient
+    public let task: Task
+    /// Columns and targets as the model sees them, after scaling.
+    public let inputs: ColumnStatistics
+    public let targets: TargetStatistics
+    public let layers: [Layer]
+    public let loss: Loss
+    /// What stands between the last weighted sums and the loss, the loss's own included: `softmax`, `relu`, `none`; two
+    /// entries when the model ends with several.
+    public let outputActivations: [String]
+    /// Extents of one prediction.
+    public let outputShape: [Int]
+    public let optimizer: OptimizerSettings
+    /// The learning rate at the first step.
+    public let learningRate: Double
+    public let batch: Int
+    public let stepsPerEpoch: Int
+    public let parameters: Int
+    /// Sizes and mean-field theory; `nil` where the model has no such theory.
+    public let inspection: Inspection?
+    /// What simple methods reach on the held-out rows: the least that can be expected.
+    public let yardstick: Yardstick?
+
+    public var plannedSteps: Int { stepsPerEpoch * patient.configuration.training.epochs }
+}
+
+/// Statistics of input columns over the training rows.
+public struct ColumnStatistics: Sendable, Codable {
+    public let rows: Int
+    public let columns: Int
+    /// Per column.
+    public let means: [Double]
+    public let deviations: [Double]
+    /// Over all elements.
+    public let mean: Double
+    public let deviation: Double
+    public let minimum: Double
+    public let maximum: Double
+    /// Columns that never change.
+    public let constantColumns: Int
+    public let nonFinite: Int
+    /// Largest by smallest eigenvalue of the second-moment matrix of the columns that change, over at most 512 columns.
+    public let conditionNumber: Double?
+}
+
+/// Statistics of the targets over the training rows.
+public struct TargetStatistics: Sendable, Codable {
+    /// Rows of each class; empty for numbers.
+    public let classCounts: [Int]
+    /// Over all elements, for numbers.
+    public let mean: Double
+    public let deviation: Double
+    public let minimum: Double
+    public let maximum: Double
+    public let nonFinite: Int
+
+    /// The share of the most frequent class; `nil` for numbers.
+    public var majority: Double? {
+        let total = classCounts.reduce(0, +)
+        return total > 0 ? Double(classCounts.max() ?? 0) / Double(total) : nil
+    }
+}
+
+/// What methods without a network reach on the held-out rows, so that "it learns" means something.
+public struct Yardstick: Sendable, Codable {
+    /// Accuracy of the most frequent class, or R² of the mean (0).
+    public let trivial: Double
+    /// Of the nearest neighbours in standardised columns (5, over at most 2,000 rows).
+    public let neighbours: Double
+    /// Of a linear model by least squares.
+    public let linear: Double
+
+    public var best: Double { max(trivial, neighbours, linear) }
+}

@@ -1,0 +1,132 @@
+/// A close look at a network at one step: every layer boundary on a fixed set of rows, forward and backward.
+///
+/// It is made beside the training, on copies, and changes nothing in it.
+public struct Examination: Sendable, Codable {
+    /// Moments of the elements of a tensor over the probe rows.
+    public struct Signal: Sendable, Codable {
+        public let mean: Double
+        public let deviation: Double
+        /// √E[x²]; gradients are judged by it.
+        public let size: Double
+        public let minimum: Double
+        public let maximum: Double
+        public let zeros: Double
+        public let nonFinite: Int
+        /// Deviation over the rows, averaged over the units: 0 when every example looks the same.
+        public let acrossRows: Double
+        /// Counts of elements in bins of equal width from `minimum` to `maximum`.
+        public let histogram: [Int]
+    }
+
+    /// What an activation does at the values it really gets.
+    public struct Slope: Sendable, Codable {
+        /// E[φ′(z)²]: the activation's factor of the mean square of gradients.
+        public let meanSquare: Double
+        /// The share of z with φ′(z) below 5 % of its maximum.
+        public let saturated: Double
+        /// Per unit, the share of rows at which φ′(z) is not 0.
+        public let fires: [Float]
+        /// Units that no row makes fire.
+        public let dead: Int
+        public let histogram: [Int]
+    }
+
+    /// The weights of one layer.
+    public struct Weight: Sendable, Codable {
+        public let path: String
+        public let inputs: Int
+        public let units: Int
+        public let size: Double
+        public let mean: Double
+        public let gradientSize: Double
+        /// fan-out · E[w²]: the weights' factor of the mean square of gradients on their way back.
+        public let backwardFactor: Double
+        /// fan-in · E[w²]: their factor of the mean square of signals on their way forward.
+        public let forwardFactor: Double
+        /// Zig-zag index of the summed gradient: the mean over units of |Σ sign| / n; 1 when all weights of a unit must move
+        /// in one direction.
+        public let signCoherence: Double
+        /// The same for single examples: decided by the signs of the layer's input alone.
+        public let sampleSignCoherence: Double
+        /// The share of units whose incoming weights equal another unit's.
+        public let duplicateUnits: Double
+        /// √(E[Δw²]/E[w²]) of one step; `nil` before training.
+        public let updateRatio: Double?
+        /// The cosine between this update and the one before; −1 turns round. `nil` without two steps.
+        public let turning: Double?
+        /// Gradient noise scale B = S/|G|²: the batch beyond which averaging helps little (McCandlish et al. 2018).
+        public let noiseScale: Double?
+    }
+
+    /// A layer with its activation.
+    public struct Layer: Sendable, Codable {
+        public let path: String
+        public let kind: String
+        public let isOuter: Bool
+        public let isContainer: Bool
+        public let input: Signal
+        /// |mean| / deviation over the rows, averaged over the features of the input.
+        public let inputOffCentre: Double
+        /// Of the second-moment matrix of the input, over at most 256 features; `nil` when it has no meaning.
+        public let inputConditionNumber: Double?
+        /// z; equal to `output` where there is no activation.
+        public let sums: Signal
+        /// a
+        public let output: Signal
+        public let inputGradient: Signal
+        public let sumsGradient: Signal
+        public let outputGradient: Signal
+        public let slope: Slope?
+        public let weights: [Weight]
+
+        /// rms of the gradient at the input by that at the output.
+        public var gain: Double { ratio(inputGradient.size, outputGradient.size) }
+        /// The part of the gain in the activation.
+        public var activationGain: Double { ratio(sumsGradient.size, outputGradient.size) }
+        /// The part of the gain in weights, normalisation or shortcut.
+        public var transportGain: Double { ratio(inputGradient.size, sumsGradient.size) }
+        /// Size of the output by that of the input.
+        public var forwardGain: Double { ratio(output.size, input.size) }
+
+        private func ratio(_ a: Double, _ b: Double) -> Double { b > 0 ? a / b : a > 0 ? .infinity : 1 }
+    }
+
+    /// What the network answers on the probe rows.
+    public struct Predictions: Sendable, Codable {
+        /// Deviation over the rows, averaged over the outputs; 0 when every row gets the same answer.
+        public let acrossRows: Double
+        /// Share of rows in each predicted class; empty for numbers.
+        public let classShares: [Double]
+        public let minimum: Double
+        public let maximum: Double
+    }
+
+    /// What happens along the direction of the step (Santurkar et al. 2018).
+    public struct Landscape: Sendable, Codable {
+        /// Multiples of the learning rate, and the loss there.
+        public let multiples: [Double]
+        public let losses: [Double]
+        /// |g(θ + Δ) − g(θ)| / |g(θ)| for the step of the learning rate.
+        public let gradientChange: Double
+    }
+
+    public let step: Int
+    /// Rows that were looked at.
+    public var rows = 0
+    /// On the probe rows, in training mode.
+    public let loss: Double
+    public let layers: [Layer]
+    public let predictions: Predictions
+    public let landscape: Landscape?
+    /// Correlation between the input gradients of neighbouring points on a line between examples, a grid of 64
+    /// (Balduzzi et al. 2017): near 0 when gradients are white noise; `nil` when it cannot be measured.
+    public let gradientCorrelation: Double?
+
+    /// The layers that a gradient passes one after the other, from the input on.
+    public var outerLayers: [Layer] { layers.filter(\.isOuter) }
+    /// Size of the gradient at the first layer's input by that at the last layer's output.
+    public var totalGain: Double {
+        guard let first = outerLayers.first, let last = outerLayers.last, last.outputGradient.size > 0 else { return 1 }
+        return first.inputGradient.size / last.outputGradient.size
+    }
+}

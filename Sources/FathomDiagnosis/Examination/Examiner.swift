@@ -1,0 +1,336 @@
+import FathomData
+import FathomGraph
+import FathomNN
+import FathomRuntime
+import FathomTraining
+
+/// Looks closely at a network: a second plan, traced from the same model, that hands out the values at every layer
+/// boundary, forward and backward, for a fixed set of rows.
+///
+/// It has its own memory; what it is given to look at is copied, so that watching never changes a bit of the training.
+final class Examiner {
+    private let table: LayerTable
+    private let executable: Executable
+    private let storage: StateStorage
+    private let parameters: [StateDeclaration]
+    private let rows: Int
+    private let inputWidth: Int
+    private let probe: Dataset
+    private let chosen: [Int]
+    /// Outputs by node; a node has one name however often it is looked at.
+    private let names: [NodeID: String]
+    private let gradients: [NodeID: NodeID]
+    private let slopes: [Int: NodeID]
+    private let facts: [Int: ActivationFacts]
+    private let prediction: NodeID
+    private let outer: Set<String>
+    private let isClassification: Bool
+    private let inputNode: NodeID?
+
+    /// - Parameter rows: the most rows to look at.
+    /// - Throws: ``GraphError`` for a model that cannot be traced or differentiated.
+    init(_ model: any Layer, loss: Loss, train: Dataset, rows limit: Int, team: Team) throws(GraphError) {
+        let count = min(limit, train.rowCount)
+        rows = count
+        probe = train
+        chosen = (0..<count).map { $0 * train.rowCount / max(count, 1) }
+        inputWidth = train.inputs.rowSize
+        isClassification = train.classCount != nil
+        let trace = Trace(isTraining: true)
+        trace.register(model)
+        let data = DataShape(train)
+        let x = data.input(in: trace)
+        let predicted = model(x)
+        let value = loss(predicted, data.target(in: trace))
+        try trace.check()
+        guard let lossNode = value.id, let output = predicted.id else {
+            throw GraphError(op: "trace", message: "the model has no output")
+        }
+        prediction = output
+        inputNode = x.id
+        let table = LayerTable(trace)
+        self.table = table
+        outer = Set(table.outerRows.map(\.path))
+        parameters = trace.declarations.filter { $0.role == .parameter }
+        var graph = trace.graph
+        var boundary: [NodeID] = []
+        for row in table.rows {
+            for node in [row.input, row.sums, row.output].compactMap({ $0 }) where !boundary.contains(node) {
+                boundary.append(node)
+            }
+        }
+        gradients = try graph.gradient(of: lossNode, withRespectTo: boundary + parameters.map(\.node))
+        var slopes: [Int: NodeID] = [:]
+        var facts: [Int: ActivationFacts] = [:]
+        for (i, row) in table.rows.enumerated() {
+            guard let activation = row.activation, activation.isElementwise, row.sums != row.output else { continue }
+            slopes[i] = try graph.gradient(of: row.output, withRespectTo: [row.sums])[row.sums]
+            facts[i] = try? ActivationFacts(activation)
+        }
+        (self.slopes, self.facts) = (slopes, facts)
+        // Leaves are read where they are: inputs from the data, parameters from the storage.
+        var names: [NodeID: String] = [:]
+        for node in boundary + Array(gradients.values) + Array(slopes.values) + [output]
+        where !graph[node].inputs.isEmpty || graph[node].op.name == "constant" {
+            names[node] = "n\(node.index)"
+        }
+        self.names = names
+        graph.outputs = [("loss", lossNode)] + names.sorted { $0.key < $1.key }.map { ($0.value, $0.key) }
+        graph.updates = []
+        storage = StateStorage(trace.declarations.map { ($0.path, $0.count) })
+        executable = try Executable(graph, maxBatch: max(count, Self.line), state: storage, team: team)
+        executable.setSeed(0)
+        executable.setScalar("random.step", Int32(1))
+    }
+
+    // MARK: Looking
+
+    /// The network as it is after `step` steps.
+    ///
+    /// - Parameters:
+    ///   - state: parameters and buffers.
+    ///   - past: the parameters after the step before and the one before that, the latest first.
+    func look(at state: StateStorage, step: Int, past: [[String: [Float]]] = []) throws(GraphError) -> Examination {
+        for entry in storage.entries { if let values = state[entry.path] { storage.set(entry.path, values) } }
+        feed(probe.inputs.values, chosen)
+        try executable.run(batch: rows)
+        let loss = Double(executable.scalar("loss"))
+        var layers: [Examination.Layer] = []
+        for (i, row) in table.rows.enumerated() {
+            guard let input = row.input else { continue }
+            layers.append(layer(i, row, input, past))
+        }
+        let answers = predictions()
+        let landscape = try landscape(past, state)
+        let correlation = try gradientCorrelation(state)
+        return Examination(
+            step: step, rows: rows, loss: loss, layers: layers, predictions: answers, landscape: landscape,
+            gradientCorrelation: correlation)
+    }
+
+    private func feed(_ inputs: [Float], _ rows: [Int]) {
+        _ = executable.withInput("x", batch: rows.count) { copyRows(inputs, size: inputWidth, rows, $0) }
+        _ = executable.withInput("y", batch: rows.count) { copyTargets(probe, rows, $0) }
+    }
+
+    /// The values of a node in the last run.
+    private func values(_ node: NodeID?) -> [Float] {
+        guard let node else { return [] }
+        if let name = names[node] { return executable.output(name, batch: rows) }
+        if node == inputNode {
+            return chosen.flatMap { Array(probe.inputs.values[$0 * inputWidth..<($0 + 1) * inputWidth]) }
+        }
+        return []
+    }
+
+    private func gradient(_ node: NodeID) -> [Float] { values(gradients[node]) }
+
+    private func layer(
+        _ i: Int, _ row: LayerTable.Row, _ input: NodeID, _ past: [[String: [Float]]]
+    ) -> Examination.Layer {
+        let x = values(input)
+        let dz = gradient(row.sums)
+        let slope = slopes[i].map { node -> Examination.Slope in
+            Self.slope(values(node), rows: rows, largest: facts[i]?.maxSlope ?? .infinity)
+        }
+        let features = x.count / max(rows, 1)
+        return Examination.Layer(
+            path: row.path, kind: row.kind, isOuter: outer.contains(row.path), isContainer: row.isContainer,
+            input: Examination.Signal(x, rows: rows), inputOffCentre: Examination.Signal.offCentre(x, rows: rows),
+            inputConditionNumber: row.weights.isEmpty
+                ? nil : secondMomentConditionNumber(x, rows: rows, columns: features, limit: 64),
+            sums: Examination.Signal(values(row.sums), rows: rows),
+            output: Examination.Signal(values(row.output), rows: rows),
+            inputGradient: Examination.Signal(gradient(input), rows: rows),
+            sumsGradient: Examination.Signal(dz, rows: rows),
+            outputGradient: Examination.Signal(gradient(row.output), rows: rows), slope: slope,
+            weights: row.weights.map { weight($0, x, dz, isDense: row.kind == "dense", past) })
+    }
+
+    private static func slope(_ values: [Float], rows: Int, largest: Double) -> Examination.Slope {
+        let units = values.count / max(rows, 1)
+        var squares = 0.0
+        var saturated = 0
+        var fires = [Float](repeating: 0, count: units)
+        let limit = largest.isFinite ? 0.05 * largest : 0
+        let top = values.reduce(Float(0)) { max($0, abs($1)) }
+        var histogram = [Int](repeating: 0, count: 32)
+        for (j, v) in values.enumerated() {
+            let s = Double(v)
+            squares += s * s
+            if abs(s) < limit { saturated += 1 }
+            if abs(v) > 1e-6 * top { fires[j % units] += 1 / Float(rows) }
+            let share = largest.isFinite ? abs(s) / largest : Double(abs(v) / max(top, 1e-30))
+            if share.isFinite { histogram[min(31, Int(min(share, 1) * 32))] += 1 }
+        }
+        return Examination.Slope(
+            meanSquare: squares / Double(max(values.count, 1)),
+            saturated: Double(saturated) / Double(max(values.count, 1)),
+            fires: fires, dead: fires.count { $0 == 0 }, histogram: histogram)
+    }
+
+    private func weight(
+        _ declaration: StateDeclaration, _ x: [Float], _ dz: [Float], isDense: Bool, _ past: [[String: [Float]]]
+    ) -> Examination.Weight {
+        let w = storage[declaration.path] ?? []
+        let g = gradient(declaration.node)
+        let (n, units) = (declaration.shape[0], max(1, declaration.shape.dropFirst().reduce(1, *)))
+        let square = w.rootMeanSquare * w.rootMeanSquare
+        var update: Double?
+        var turning: Double?
+        if let before = past.first?[declaration.path], before.count == w.count {
+            let delta = zip(w, before).map { $0 - $1 }
+            let size = w.rootMeanSquare
+            update = size > 0 ? delta.rootMeanSquare / size : delta.rootMeanSquare > 0 ? .infinity : 0
+            if past.count > 1, let earlier = past[1][declaration.path] {
+                turning = cosine(delta, zip(before, earlier).map { $0 - $1 })
+            }
+        }
+        return Examination.Weight(
+            path: declaration.path, inputs: n, units: units, size: w.rootMeanSquare,
+            mean: w.isEmpty ? 0 : w.reduce(0.0) { $0 + Double($1) } / Double(w.count), gradientSize: g.rootMeanSquare,
+            backwardFactor: Double(units) * square, forwardFactor: Double(n) * square,
+            signCoherence: Self.signCoherence(g, rows: n, columns: units, overColumns: true),
+            sampleSignCoherence: Self.signCoherence(
+                x, rows: rows, columns: x.count / max(rows, 1), overColumns: false),
+            duplicateUnits: Self.duplicates(w, n, units), updateRatio: update, turning: turning,
+            noiseScale: isDense ? noiseScale(x, dz, g) : nil)
+    }
+
+    /// The mean of |Σ sign| / n over columns (or rows) of a matrix; elements that are 0 have no sign.
+    private static func signCoherence(_ m: [Float], rows: Int, columns: Int, overColumns: Bool) -> Double {
+        guard rows > 0, columns > 0, m.count == rows * columns else { return 0 }
+        let lines = overColumns ? columns : rows
+        var sums = [Int](repeating: 0, count: lines)
+        var counts = sums
+        for r in 0..<rows {
+            for c in 0..<columns {
+                let v = m[r * columns + c]
+                let line = overColumns ? c : r
+                if v > 0 { sums[line] += 1 } else if v < 0 { sums[line] -= 1 }
+                if v != 0 { counts[line] += 1 }
+            }
+        }
+        var (total, n) = (0.0, 0)
+        for (s, c) in zip(sums, counts) where c > 1 {
+            total += Double(abs(s)) / Double(c)
+            n += 1
+        }
+        return n > 0 ? total / Double(n) : 0
+    }
+
+    /// The share of units whose incoming weights another unit has too.
+    private static func duplicates(_ w: [Float], _ inputs: Int, _ units: Int) -> Double {
+        guard units > 1, inputs > 0, w.count == inputs * units else { return 0 }
+        var seen: [[UInt32]: Int] = [:]
+        for u in 0..<units { seen[(0..<inputs).map { w[$0 * units + u].bitPattern }, default: 0] += 1 }
+        return Double(seen.values.reduce(0) { $0 + ($1 > 1 ? $1 : 0) }) / Double(units)
+    }
+
+    /// From the gradients of single examples, which are outer products: |aᵢ ⊗ δᵢ|² = |aᵢ|²·|δᵢ|².
+    private func noiseScale(_ x: [Float], _ dz: [Float], _ g: [Float]) -> Double? {
+        let b = Double(rows)
+        guard rows > 1, x.count % rows == 0, dz.count % rows == 0 else { return nil }
+        func squares(_ v: [Float]) -> [Double] {
+            let width = v.count / rows
+            return (0..<rows).map { r in
+                v[r * width..<(r + 1) * width].reduce(0.0) { $0 + Double($1) * Double($1) }
+            }
+        }
+        // The gradient of the mean loss: an example's own is rows times as large.
+        let single = b * zip(squares(x), squares(dz)).reduce(0) { $0 + $1.0 * $1.1 }
+        let whole = g.reduce(0.0) { $0 + Double($1) * Double($1) }
+        let signal = (b * whole - single) / (b - 1)
+        let noise = (single - whole) / (1 - 1 / b)
+        guard signal > 0, noise.isFinite else { return nil }
+        return noise / signal
+    }
+
+    private func predictions() -> Examination.Predictions {
+        let p = values(prediction)
+        let width = p.count / max(rows, 1)
+        var shares: [Double] = []
+        if isClassification, width > 0 {
+            shares = [Double](repeating: 0, count: max(width, 2))
+            for r in 0..<rows {
+                let row = p[r * width..<(r + 1) * width]
+                if width == 1 {
+                    // One output for two classes; its middle decides, whatever it has been put through.
+                    continue
+                }
+                let best = row.indices.max { row[$0] < row[$1] } ?? row.startIndex
+                shares[best - row.startIndex] += 1 / Double(rows)
+            }
+            if width == 1 { shares = [] }
+        }
+        let signal = Examination.Signal(p, rows: rows)
+        return Examination.Predictions(
+            acrossRows: signal.acrossRows, classShares: shares, minimum: signal.minimum, maximum: signal.maximum)
+    }
+
+    // MARK: Around the point
+
+    private func landscape(
+        _ past: [[String: [Float]]], _ state: StateStorage
+    ) throws(GraphError) -> Examination.Landscape? {
+        guard let before = past.first else { return nil }
+        let here = parameters.map { ($0.path, storage[$0.path] ?? []) }
+        let steps = here.map { path, now in
+            before[path].map { zip(now, $0).map { $0 - $1 } } ?? []
+        }
+        let gradientsHere = parameters.map { gradient($0.node) }
+        let multiples = [0, 0.25, 0.5, 1, 2, 4]
+        var losses: [Double] = []
+        var change = 0.0
+        for multiple in multiples {
+            for ((path, now), delta) in zip(here, steps) where delta.count == now.count {
+                storage.set(path, zip(now, delta).map { $0 + Float(multiple) * $1 })
+            }
+            try executable.run(batch: rows)
+            losses.append(Double(executable.scalar("loss")))
+            if multiple == 1 {
+                var (difference, size) = (0.0, 0.0)
+                for (there, first) in zip(parameters.map({ gradient($0.node) }), gradientsHere) {
+                    for (a, b) in zip(there, first) {
+                        difference += Double(a - b) * Double(a - b)
+                        size += Double(b) * Double(b)
+                    }
+                }
+                change = size > 0 ? (difference / size).squareRoot() : 0
+            }
+        }
+        for (path, now) in here { storage.set(path, now) }
+        return Examination.Landscape(multiples: multiples, losses: losses, gradientChange: change)
+    }
+
+    private static let line = 64
+
+    /// Gradients at points on the line between two examples.
+    private func gradientCorrelation(_ state: StateStorage) throws(GraphError) -> Double? {
+        guard let inputNode, let target = gradients[inputNode], let name = names[target], chosen.count > 1,
+            let last = chosen.last
+        else { return nil }
+        let from = probe.inputs.row(chosen[0])
+        let to = probe.inputs.row(last)
+        var points: [Float] = []
+        for k in 0..<Self.line {
+            let t = Float(k) / Float(Self.line - 1)
+            points += zip(from, to).map { $0 + t * ($1 - $0) }
+        }
+        _ = executable.withInput("x", batch: Self.line) { copyRows(points, size: inputWidth, 0..<Self.line, $0) }
+        _ = executable.withInput("y", batch: Self.line) {
+            copyTargets(probe, [Int](repeating: chosen[0], count: Self.line), $0)
+        }
+        try executable.run(batch: Self.line)
+        let g = executable.output(name, batch: Self.line)
+        let width = g.count / Self.line
+        guard width > 1 else { return nil }
+        var (sum, n) = (0.0, 0)
+        for k in 1..<Self.line {
+            guard let c = cosine(g[(k - 1) * width..<k * width], g[k * width..<(k + 1) * width]) else { continue }
+            sum += c
+            n += 1
+        }
+        return n > 0 ? sum / Double(n) : nil
+    }
+}
