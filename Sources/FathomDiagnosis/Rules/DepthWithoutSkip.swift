@@ -1,0 +1,78 @@
+import FathomNN
+import Foundation
+
+extension Rule {
+    /// A plain stack deeper than a gradient reaches.
+    static let depthWithoutSkip = Rule(
+        "depthWithoutSkip", "Too deep without shortcuts", stage: .before,
+        explains: [
+            "vanishingGradient", "explodingGradient", "plateau", "underfitting", "frozenWeights", "classCollapse",
+            "shatteredGradients", "saturatedUnits", "learningRateTooLow", "deadAtBirth", "dyingReLU", "oscillatingLoss",
+            "zigZag", "covariateShift", "learningRateTooHigh", "epochsTooFew", "divergingLoss",
+        ],
+        explanation: Rule.Explanation(
+            what: """
+                Each layer changes the gradient by a factor near one. Near is not one: twenty times 0.7 is 0.0008. A plain \
+                stack of many layers therefore learns in its last layers only, unless shortcuts hand the gradient past \
+                them, normalisation restores its size, or weights sit exactly at the critical value.
+                """,
+            mathematics: """
+                χ = σw²·E[φ′²] multiplies the mean square of gradients at every layer, so that L layers leave χ^L. With \
+                ξ = −1/ln χ this is e^(−L/ξ), and networks are found to train down to L ≈ 6ξ. A shortcut y = x + f(x) has \
+                χ = 1 + χ_f ≥ 1: nothing is lost through it.
+                """,
+            threshold: """
+                At least 5 plain hidden layers whose χ, measured at the first step, multiply to below e⁻⁶ (depth > 6ξ), or \
+                above e⁶ on the chaotic side; e⁻¹² is a failure (Schoenholz et al. 2017).
+                """,
+            lookAlikes: """
+                A single activation that loses nearly everything (sigmoid) or weights far too small fade in shallow networks \
+                already, and are named instead.
+                """,
+            sources: [
+                "Schoenholz et al. 2017, Deep information propagation",
+                "Srivastava, Greff & Schmidhuber 2015, Highway networks",
+                "He et al. 2016, Deep residual learning for image recognition",
+            ])
+    ) { evidence in
+        guard let chain = Chain(evidence) else { return .notYet("needs the network before its first step") }
+        func total(_ run: ArraySlice<Chain.Link>) -> Double {
+            run.reduce(0.0) { $0 + log(min(max($1.chi, 1e-30), 1e30)) }
+        }
+        let runs = chain.plainRuns.filter { $0.count >= 5 }
+        guard let run = runs.max(by: { abs(total($0)) < abs(total($1)) }) else { return .healthy }
+        let sum = total(run)
+        guard abs(sum) > 6 else { return .healthy }
+        // A slope or weights that are wrong in every layer are named by their own rules.
+        let weights = run.reduce(0.0) { $0 + log(min(max($1.weightVariance, 1e-30), 1e30)) } / Double(run.count)
+        guard abs(weights) < log(4) else { return .healthy }
+        let slope = run.reduce(0.0) { $0 + log(min(max(2 * ($1.facts?.meanSquareSlope ?? 1), 1e-6), 1)) }
+        guard slope >= -6 || sum > 0 else { return .healthy }
+        let isVanishing = sum < 0
+        let chi = exp(sum / Double(run.count))
+        let reach = 6 / max(abs(log(chi)), 1e-9)
+        guard let first = run.first else { return .healthy }
+        return evidence.tempered(
+            Finding(
+                "depthWithoutSkip", "Too deep without shortcuts", cause: isVanishing ? "vanishing" : "exploding",
+                layers: run.map(\.path), severity: abs(sum) > 12 ? .failure : .warning,
+                confidence: min(0.95, 0.7 + 0.02 * (abs(sum) - 6)),
+                """
+                \(run.count) hidden layers stand one behind the other with nothing to pass by them, and each multiplies the \
+                gradient's mean square by χ = \(short(chi)). At \(first.path) its size is \(short(exp(sum / 2))) of what it \
+                was at the end; with this χ about \(short(reach)) layers can be trained.
+                """,
+                evidence: [
+                    .init("plain hidden layers", Double(run.count), expected: "at most 6ξ = \(short(reach))"),
+                    .init("χ of a layer", chi, expected: "about 1"),
+                    .init("gradient size left in front", exp(sum / 2), expected: "0.05 to 20"),
+                ],
+                suggestions: [
+                    .init("residual", "y = x + f(x) hands the gradient on undiminished"),
+                    .init("highway", "a learnt gate passes the input on, and opens where that helps"),
+                    .init("batchNorm", "restores the scale at every layer"),
+                    .init("criticalInitialization", "brings χ to 1, so that depth costs nothing at the start"),
+                    .init("shallower", "fewer layers may be all that is needed"),
+                ]), abs(sum) > 12 ? .mistake : .noteUnlessBehind)
+    }
+}

@@ -1,0 +1,65 @@
+import FathomTraining
+
+/// What a rule found: what, where, since when, why, and what may help.
+public struct Finding: Sendable, Codable {
+    public enum Severity: Int, Sendable, Codable, Comparable, CaseIterable {
+        /// Worth knowing; the network is not ill of it.
+        case note
+        /// Training suffers.
+        case warning
+        /// Training cannot succeed like this.
+        case failure
+
+        public static func < (a: Severity, b: Severity) -> Bool { a.rawValue < b.rawValue }
+    }
+
+    /// A measured number beside what it should be.
+    public struct Fact: Sendable, Codable {
+        public let name: String
+        public let value: Double
+        /// What theory or practice expects, in words: "about 1", "ln 10 = 2.30".
+        public let expected: String?
+
+        public init(_ name: String, _ value: Double, expected: String? = nil) {
+            (self.name, self.value, self.expected) = (name, value, expected)
+        }
+    }
+
+    /// A remedy with the reason it is suggested for.
+    public struct Suggestion: Sendable, Codable {
+        /// A name of ``Remedy/all``.
+        public let remedy: String
+        public let reason: String
+
+        public init(_ remedy: String, _ reason: String) { (self.remedy, self.reason) = (remedy, reason) }
+    }
+
+    /// The rule's name.
+    public let rule: String
+    public var title: String
+    /// The variant that was found, such as `activation` for a gradient that vanishes in activations.
+    public var cause: String?
+    /// Paths of the layers concerned, the one where it is worst first; empty for the whole set-up.
+    public var layers: [String]
+    /// The step since which it holds; 0 is before training.
+    public var since: Int
+    public var severity: Severity
+    /// How sure the rule is, from 0 to 1.
+    public var confidence: Double
+    /// Two sentences for the user: what is the matter here, and why it hurts.
+    public var text: String
+    public var evidence: [Fact]
+    /// What may help, the most promising first.
+    public var suggestions: [Suggestion]
+    /// Findings that this one explains.
+    public var symptoms: [Finding] = []
+
+    public init(
+        _ rule: String, _ title: String, cause: String? = nil, layers: [String] = [], since: Int = 0,
+        severity: Severity, confidence: Double, _ text: String, evidence: [Fact] = [], suggestions: [Suggestion] = []
+    ) {
+        (self.rule, self.title, self.cause, self.layers, self.since) = (rule, title, cause, layers, since)
+        (self.severity, self.confidence, self.text) = (severity, confidence, text)
+        (self.evidence, self.suggestions) = (evidence, suggestions)
+    }
+}

@@ -1,0 +1,58 @@
+extension Rule {
+    /// Every rule, in the order in which a doctor asks.
+    public static let all: [Rule] = [
+        // Before training: the data,
+        nonFiniteInputs,
+        constantInputs,
+        inputScale,
+        inputCentring,
+        labelRange,
+        targetScale,
+        classImbalance,
+        // the question and the answer,
+        outputActivation,
+        lossMismatch,
+        // the layers,
+        linearCollapse,
+        stepActivation,
+        hiddenActivation,
+        symmetricInitialization,
+        criticalInitialization,
+        depthWithoutSkip,
+        narrowLayers,
+        deadAtBirth,
+        biasBeforeBatchNorm,
+        batchNormBatch,
+        frozenStatistics,
+        // the training.
+        optimizerSettings,
+        learningRateRange,
+        epochsTooFew,
+        batchSize,
+        regularization,
+        // While training.
+        nonFinite,
+        explodingGradient,
+        vanishingGradient,
+        dyingReLU,
+        saturatedUnits,
+        learningRateTooHigh,
+        learningRateTooLow,
+        frozenWeights,
+        divergingLoss,
+        oscillatingLoss,
+        labels,
+        dropoutTooHigh,
+        overfitting,
+        classCollapse,
+        shatteredGradients,
+        covariateShift,
+        zigZag,
+        plateau,
+        underfitting,
+        unluckyStart,
+    ]
+
+    /// `nil` for a name that no rule has, whatever its capitals.
+    public static func named(_ id: String) -> Rule? { all.first { $0.id.lowercased() == id.lowercased() } }
+}
