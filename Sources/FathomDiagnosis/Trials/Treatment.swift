@@ -1,0 +1,89 @@
+/// What came of trying remedies: every trial with its interval, and the winner.
+public struct Treatment: Sendable, Codable {
+    /// How remedies are tried.
+    public struct Settings: Sendable {
+        /// Paired runs of control and of each finalist; at least 5. Where they leave it open, as many again are made.
+        public var seeds = 5
+        /// The work of all trials together, in floating-point operations: decides which part of a long training is run. A
+        /// count, not a time, so that the result does not depend on the machine; about a minute on two cores.
+        public var budget = 2.5e12
+        /// Candidates of a finding's suggestions that are tried.
+        public var candidates = 6
+        /// Candidates that come to the full number of seeds.
+        public var finalists = 3
+        /// A smaller gain in accuracy or R² is of no use.
+        public var smallestGain = 0.01
+        /// By what the random remedy is drawn.
+        public var lot: UInt64 = 0
+
+        public init() {}
+    }
+
+    /// How a remedy fared beside doing nothing.
+    public enum Verdict: String, Sendable, Codable {
+        /// The interval on the gain excludes zero, and the mechanism moved.
+        case proven
+        /// The finding is gone, but no gain is shown.
+        case symptomGone
+        /// A gain is shown, but what the finding measured has not moved: something else helped.
+        case gainWithoutMechanism
+        case noGain
+        case worse
+        /// It lost an early round against better candidates.
+        case eliminated
+        /// The changed network could not be trained.
+        case failed
+    }
+
+    /// One remedy against the control over paired seeds.
+    public struct Trial: Sendable, Codable {
+        /// The remedies, in the order they were applied; one, except where a combination was tried.
+        public let remedies: [String]
+        public let title: String
+        public let reason: String
+        /// Whether it was drawn by lot, to show what any change does.
+        public let isRandom: Bool
+        public let seeds: [UInt64]
+        /// Held-out skill (accuracy, or R²) by seed.
+        public let control: [Double]
+        public let treated: [Double]
+        /// Mean of the paired differences, with a 95 % interval.
+        public let gain: Double
+        public let interval: ClosedRange<Double>
+        public let mechanismMoved: Bool
+        public let verdict: Verdict
+        /// The changed lines of the configuration, as a unified diff.
+        public let diff: String
+        /// The changed configuration, ready to be written to a file.
+        public let configuration: String
+        public let seconds: Double
+
+        public init(
+            remedies: [String], title: String, reason: String, isRandom: Bool, seeds: [UInt64], control: [Double],
+            treated: [Double], gain: Double, interval: ClosedRange<Double>, mechanismMoved: Bool, verdict: Verdict,
+            diff: String, configuration: String, seconds: Double
+        ) {
+            (self.remedies, self.title, self.reason, self.isRandom) = (remedies, title, reason, isRandom)
+            (self.seeds, self.control, self.treated, self.gain) = (seeds, control, treated, gain)
+            (self.interval, self.mechanismMoved, self.verdict) = (interval, mechanismMoved, verdict)
+            (self.diff, self.configuration, self.seconds) = (diff, configuration, seconds)
+        }
+    }
+
+    /// The finding that was treated; the first one of the diagnosis.
+    public let rule: String
+    /// The best first.
+    public let trials: [Trial]
+    /// `accuracy` or `R²`.
+    public let skillName: String
+    /// How the trials were made and what came out, in a few sentences.
+    public let summary: String
+    public let seconds: Double
+
+    public init(rule: String, trials: [Trial], skillName: String, summary: String = "", seconds: Double) {
+        (self.rule, self.trials, self.skillName) = (rule, trials, skillName)
+        (self.summary, self.seconds) = (summary, seconds)
+    }
+
+    public var winner: Trial? { trials.first { $0.verdict == .proven && !$0.isRandom } }
+}

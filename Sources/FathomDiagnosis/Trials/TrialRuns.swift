@@ -1,0 +1,83 @@
+import FathomData
+import FathomGraph
+import FathomNN
+import FathomTraining
+import Foundation
+import Synchronization
+
+/// A set-up made ready for many short trainings.
+struct TrialSubject: Sendable {
+    let patient: Patient
+    let prepared: PreparedData
+    /// Steps of a whole training.
+    let plannedSteps: Int
+    /// Floating-point operations of one step, roughly.
+    let workPerStep: Double
+
+    /// - Throws: for a set-up that cannot be built.
+    init(_ patient: Patient) throws {
+        var patient = patient
+        patient.configuration.training.threads = 1
+        patient.configuration.training.patience = nil
+        patient.configuration.training.monitor = "loss"
+        let isClasses = patient.data.train.classCount != nil
+        patient.configuration.metrics = [.init(isClasses ? "accuracy" : "r2")]
+        self.patient = patient
+        prepared = try patient.prepared()
+        let trainer = try patient.trainer(prepared)
+        plannedSteps = trainer.stepsPerEpoch * patient.configuration.training.epochs
+        let parameters = trainer.step.declarations.reduce(0) { $0 + ($1.role == .parameter ? $1.count : 0) }
+        let tensors = Double(max(trainer.step.declarations.count, 1))
+        // Three passes of two operations a weight, and some µs for every tensor of however small a network.
+        workPerStep = 6 * Double(parameters) * Double(trainer.rowsPerStep) + 2e5 * tensors
+    }
+
+    /// Trains for some steps.
+    ///
+    /// - Returns: accuracy or R² on the held-out rows, at least −1; `nil` when values stopped being numbers.
+    func skill(seed: UInt64, steps: Int, stop: StopRequest) throws -> Double? {
+        let trainer = try patient.trainer(prepared, seed: seed)
+        trainer.reportEvery = 1
+        // Schedules that follow the validation loss need it.
+        trainer.evaluatesEpochs = patient.configuration.schedule.name.lowercased().contains("plateau")
+        do {
+            try trainer.run { event in
+                guard case .step(let step) = event else { return }
+                if step.step >= steps || stop.isRequested { trainer.stop.stop() }
+            }
+        } catch TrainingError.nonFinite { return nil }
+        // An output that no answer can be read from, such as a single one for ten classes, has learnt nothing either.
+        guard let values = try? trainer.evaluate(trainer.heldOut.data),
+            let skill = values.first(where: { $0.name != "loss" })?.value, skill.isFinite
+        else { return nil }
+        return max(skill, -1)
+    }
+}
+
+/// Calls `body` for 0 ..< `count` on several threads, each with a large stack.
+///
+/// - Throws: the first error.
+func concurrently(_ count: Int, threads: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
+    final class Shared: Sendable {
+        let next = Atomic<Int>(0)
+        let error = Mutex<(any Error)?>(nil)
+    }
+    let shared = Shared()
+    let done = DispatchSemaphore(value: 0)
+    let workers = max(1, min(threads, count))
+    for _ in 0..<workers {
+        let thread = Thread {
+            defer { done.signal() }
+            while true {
+                let i = shared.next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard i < count, shared.error.withLock({ $0 == nil }) else { return }
+                do { try body(i) } catch { shared.error.withLock { $0 = $0 ?? error } }
+            }
+        }
+        thread.name = "fathom.trial"
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+    for _ in 0..<workers { done.wait() }
+    if let error = shared.error.withLock({ $0 }) { throw error }
+}
