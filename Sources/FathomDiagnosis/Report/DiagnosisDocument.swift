@@ -1,0 +1,186 @@
+import FathomNN
+import FathomTraining
+import Foundation
+
+/// Everything a diagnosis knows, as one value for machines: what `fathom doctor --json` prints.
+///
+/// Keys are stable within a version. Numbers that are not finite are the strings `NaN`, `Infinity` and `-Infinity`, since
+/// JSON has no numbers for them.
+public struct DiagnosisDocument: Sendable, Codable {
+    public static let schema = "fathom.diagnosis"
+    public static let version = 1
+
+    /// A rule that had not enough to judge by, with what it lacked.
+    public struct Undecided: Sendable, Codable {
+        public let rule: String
+        public let reason: String
+    }
+
+    /// What was examined: data, model and training, without the rows themselves.
+    public struct Subject: Sendable, Codable {
+        /// A layer as it was configured.
+        public struct Layer: Sendable, Codable {
+            public let path: String
+            public let kind: String
+            public let activation: String?
+            public let fanIn: Int?
+            public let units: Int?
+            public let trainable: Int
+            public let initializers: [String]
+            /// χ of mean-field theory, the factor of a gradient's mean square; `nil` where there is no rule.
+            public let chi: Double?
+        }
+
+        public let name: String
+        public let data: String
+        /// `nil` for numbers.
+        public let classes: Int?
+        /// Numbers of one prediction.
+        public let outputs: Int
+        public let trainRows: Int
+        public let heldOutRows: Int
+        public let layers: [Layer]
+        public let parameters: Int
+        public let loss: String
+        public let outputActivations: [String]
+        public let optimizer: String
+        public let learningRate: Double
+        public let batch: Int
+        public let epochs: Int
+        public let stepsPerEpoch: Int
+        public let seed: UInt64
+        public let inputs: ColumnStatistics
+        public let targets: TargetStatistics
+        public let yardstick: Yardstick?
+        /// As YAML.
+        public let configuration: String
+    }
+
+    /// What was seen while it trained.
+    public struct Run: Sendable, Codable {
+        public let losses: [Float]
+        public let evaluations: [Course.Evaluation]
+        public let examinations: [Examination]
+        public let oneBatch: [Float]
+        /// `completed`, `watchedEnough` or `nonFinite`.
+        public let ending: String
+        /// The step, operation and layer of the first value that was not a number.
+        public let failure: String?
+    }
+
+    public let schema: String
+    public let version: Int
+    public let isHealthy: Bool
+    /// One plain sentence.
+    public let headline: String
+    public let findings: [Finding]
+    public let undecided: [Undecided]
+    /// Rules that found nothing.
+    public let healthy: [String]
+    /// What the suggestions of the findings would change, in the order of the findings.
+    public let changes: [ConfigurationChange]
+    public let subject: Subject
+    /// Before the first step; `nil` when the network could not be run.
+    public let birth: Examination?
+    /// `nil` when it was not trained.
+    public let run: Run?
+    public let treatment: Treatment?
+
+    public init(_ diagnosis: Diagnosis) {
+        schema = Self.schema
+        version = Self.version
+        isHealthy = diagnosis.isHealthy
+        findings = diagnosis.findings
+        undecided = diagnosis.undecided.map { Undecided(rule: $0.rule, reason: $0.reason) }
+        healthy = diagnosis.healthy
+        changes = diagnosis.findings.flatMap { ConfigurationChange.changes(for: $0, diagnosis.evidence) }
+        subject = Subject(diagnosis.evidence.setup)
+        birth = diagnosis.evidence.birth
+        run = diagnosis.evidence.course.map(Run.init)
+        treatment = diagnosis.treatment
+        headline = Self.headline(subject, diagnosis.findings, run)
+    }
+
+    /// Reads what ``json()`` wrote.
+    public init(json text: String) throws {
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        self = try decoder.decode(DiagnosisDocument.self, from: Data(text.utf8))
+    }
+
+    public func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    /// Every look at the network, in order of steps.
+    public var looks: [Examination] { (birth.map { [$0] } ?? []) + (run?.examinations ?? []) }
+    /// The finding that names the disease; notes are none.
+    public var cause: Finding? { findings.first { $0.severity > .note } }
+    /// `accuracy` or `R²`.
+    public var skillName: String { subject.classes == nil ? "R²" : "accuracy" }
+
+    /// Ill or healthy, and the cause, in one sentence.
+    private static func headline(_ subject: Subject, _ findings: [Finding], _ run: Run?) -> String {
+        let name = Words.safe(subject.name)
+        guard let cause = findings.first(where: { $0.severity > .note }) else {
+            guard let skill = run?.evaluations.last?.heldOut.skill else {
+                return "Nothing that would keep \(name) from learning was found before training."
+            }
+            let what = subject.classes == nil ? "R² \(Words.number(skill))" : "\(Words.percent(skill)) accuracy"
+            return "\(name) is healthy: it reaches \(what) on rows it has not seen."
+        }
+        let what = Words.lowercasedFirst(Words.safe(cause.title))
+        let place = cause.layers.first.map { " in \(Words.safe($0))" } ?? ""
+        let reason = cause.cause.flatMap(Words.because).map { ", \($0)" } ?? ""
+        let state = cause.severity == .failure ? "cannot learn like this" : "learns less than it could"
+        return "\(name) \(state): \(what)\(place)\(reason)."
+    }
+}
+
+extension DiagnosisDocument.Subject {
+    init(_ setup: Setup) {
+        let configuration = setup.patient.configuration
+        name = setup.patient.name
+        data = setup.patient.data.train.name
+        if case .classification(let count) = setup.task { classes = count } else { classes = nil }
+        outputs = setup.outputShape.reduce(1) { $0.multipliedReportingOverflow(by: $1).partialValue }
+        trainRows = setup.inputs.rows
+        heldOutRows = (setup.patient.data.validation ?? setup.patient.data.test).rowCount
+        let chi = Dictionary((setup.inspection?.rows ?? []).map { ($0.path, $0.chi) }) { a, _ in a }
+        layers = setup.layers.map {
+            Layer(
+                path: $0.path, kind: $0.kind, activation: $0.activation, fanIn: $0.fanIn, units: $0.units,
+                trainable: $0.trainable, initializers: $0.initializers, chi: chi[$0.path] ?? nil)
+        }
+        parameters = setup.parameters
+        loss = setup.loss.name
+        outputActivations = setup.outputActivations
+        let choice = configuration.optimization.optimizer
+        let options = choice.options.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        optimizer = ([choice.name] + options).joined(separator: ", ")
+        learningRate = setup.learningRate
+        batch = setup.batch
+        epochs = configuration.training.epochs
+        stepsPerEpoch = setup.stepsPerEpoch
+        seed = configuration.training.seed
+        (inputs, targets, yardstick) = (setup.inputs, setup.targets, setup.yardstick)
+        self.configuration = configuration.yaml
+    }
+}
+
+extension DiagnosisDocument.Run {
+    init(_ course: Course) {
+        (losses, evaluations, examinations) = (course.losses, course.evaluations, course.examinations)
+        oneBatch = course.oneBatch
+        switch course.ending {
+        case .completed: (ending, failure) = ("completed", nil)
+        case .watchedEnough: (ending, failure) = ("watchedEnough", nil)
+        case .nonFinite(let report): (ending, failure) = ("nonFinite", report.description)
+        }
+    }
+}
