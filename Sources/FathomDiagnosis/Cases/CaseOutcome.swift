@@ -1,0 +1,128 @@
+/// What the doctor said of one case, and whether it agrees with the label.
+public struct CaseOutcome: Sendable, Encodable {
+    public enum Status: String, Sendable, Encodable, CaseIterable {
+        case healthy, faulty
+        /// Something of the case cannot be rebuilt; ``unsupported`` says what.
+        case unsupported
+        /// It could not be read, built or run; ``error`` says why.
+        case error
+    }
+
+    /// What the label does not tell.
+    public enum Remark: String, Sendable, Encodable, CaseIterable {
+        /// Labelled normal, but it stays at what can be had without learning.
+        case labelDoubtful
+        /// Labelled faulty, but it does as well as simple methods do.
+        case trainsWell
+    }
+
+    /// A finding in short.
+    public struct Line: Sendable, Encodable {
+        public let rule: String
+        public let title: String
+        public let cause: String?
+        public let layers: [String]
+        public let severity: String
+        public let confidence: Double
+        public let since: Int
+        /// The rules of the findings that it explains.
+        public let symptoms: [String]
+
+        init(_ finding: Finding) {
+            (rule, title, cause, layers) = (finding.rule, finding.title, finding.cause, finding.layers)
+            (severity, confidence, since) = ("\(finding.severity)", finding.confidence, finding.since)
+            func all(_ findings: [Finding]) -> [String] { findings.flatMap { [$0.rule] + all($0.symptoms) } }
+            symptoms = all(finding.symptoms)
+        }
+    }
+
+    /// How well the network does, beside what methods without a network reach on the same rows.
+    public struct Skill: Sendable, Encodable {
+        /// `accuracy` or `R²`.
+        public let name: String
+        /// At the end of the watched training; `nil` when it did not end with a number.
+        public let reached: Double?
+        public let trivial: Double?
+        /// The better of nearest neighbours and a linear model.
+        public let simple: Double?
+        /// At the end of training with other seeds, where the label was checked.
+        public var seeds: [Double] = []
+    }
+
+    /// What was tried, and what came of it.
+    public struct Repair: Sendable, Encodable {
+        public let remedies: [String]
+        public let verdict: String
+        public let before: Double?
+        public let after: Double?
+        public let gain: Double?
+        /// Of the gain, 95 %.
+        public let interval: [Double]?
+        public let trials: Int
+    }
+
+    public let id: String
+    public let status: Status
+    /// `nil` where the case could not be read.
+    public let label: LabelledCase.Status?
+    public let faults: [String]
+    /// Whether the doctor and the label say the same; `nil` without a verdict.
+    public let agrees: Bool?
+    /// Whether the first finding names a labelled fault; `nil` for networks labelled normal and without a verdict.
+    public let rightCauseFirst: Bool?
+    public let remark: Remark?
+    public let findings: [Line]
+    public let skill: Skill?
+    public let repair: Repair?
+    public let unsupported: [String]
+    public let notes: [String]
+    public let error: String?
+    public let steps: Int?
+    public let seconds: Double
+}
+
+/// Figures over all cases.
+public struct CaseSummary: Sendable, Encodable {
+    /// n of N.
+    public struct Share: Sendable, Encodable, CustomStringConvertible {
+        public let count: Int
+        public let total: Int
+
+        public var description: String {
+            total == 0 ? "0/0" : "\(count)/\(total) (\((1000 * Double(count) / Double(total)).rounded() / 10) %)"
+        }
+    }
+
+    public let cases: Int
+    /// Of the faulty ones with a verdict, those found faulty.
+    public let recall: Share
+    /// Of the normal ones that really train, those found faulty.
+    public let falseAlarms: Share
+    /// Of the faulty ones with a verdict, those whose first finding names a labelled fault.
+    public let rightCauseFirst: Share
+    /// Of the faulty ones that were found and treated, those with a proven remedy.
+    public let repaired: Share
+    public let unsupported: [String]
+    public let errors: [String]
+    /// Labelled normal, but they stay at chance; not among the false alarms.
+    public let labelDoubtful: [String]
+    /// Labelled faulty, but they train well; counted in the recall as labelled.
+    public let trainsWell: [String]
+
+    public init(_ outcomes: [CaseOutcome]) {
+        let judged = outcomes.filter { $0.status == .healthy || $0.status == .faulty }
+        let faulty = judged.filter { $0.label == .buggy }
+        let normal = judged.filter { $0.label == .normal && $0.remark != .labelDoubtful }
+        let treated = faulty.filter { $0.repair != nil }
+        func ids(_ which: (CaseOutcome) -> Bool) -> [String] { outcomes.filter(which).map(\.id) }
+        cases = outcomes.count
+        recall = Share(count: faulty.count { $0.status == .faulty }, total: faulty.count)
+        falseAlarms = Share(count: normal.count { $0.status == .faulty }, total: normal.count)
+        rightCauseFirst = Share(count: faulty.count { $0.rightCauseFirst == true }, total: faulty.count)
+        repaired = Share(count: treated.count { $0.repair?.verdict == "proven" }, total: treated.count)
+        unsupported = ids { $0.status == .unsupported }
+        errors = ids { $0.status == .error }
+        labelDoubtful = ids { $0.remark == .labelDoubtful }
+        trainsWell = ids { $0.remark == .trainsWell }
+    }
+}

@@ -1,0 +1,169 @@
+import FathomNN
+import FathomTraining
+import Foundation
+
+extension Keras {
+    /// Layers as a model, and the weights that are pulled towards 0.
+    struct Network {
+        var layers: [LayerSpec] = []
+        /// λ of λ·Σw² for single layers: pattern of their weights → λ.
+        var decays: [(pattern: String, l2: Double)] = []
+        /// How many of each kind there are, from which paths are made.
+        var counts: [String: Int] = [:]
+
+        mutating func add(_ spec: LayerSpec) {
+            layers.append(spec)
+            counts[spec.kind, default: 0] += 1
+        }
+    }
+
+    /// Keys that say nothing of what a layer computes.
+    private static let silent: Set<String> = [
+        "name", "inputshape", "inputdim", "trainable", "dtype", "batchinputshape",
+    ]
+
+    /// The layers in our words; what is not known is named in the notes.
+    static func network(_ parts: [LabelledCase.Part], _ notes: inout CaseNotes) -> Network {
+        var network = Network()
+        for (index, part) in parts.enumerated() {
+            let place = "layers[\(index)]"
+            var options = LayerOptions(part, place: place)
+            add(part, &options, to: &network, &notes)
+            for key in options.unread where !silent.contains(Keras.key(key)) {
+                notes.lack("option \(key) of \(part.name) (\(place))")
+            }
+            for key in options.wrong { notes.lack("\(key) of \(part.name) (\(place)) has an unfit value") }
+        }
+        return network
+    }
+
+    private static func add(
+        _ part: LabelledCase.Part, _ o: inout LayerOptions, to network: inout Network, _ notes: inout CaseNotes
+    ) {
+        func activation(_ name: String?) -> String? {
+            guard let name else { return nil }
+            switch Keras.activation(name, &notes) {
+            case .some(let text): return text
+            case nil:
+                notes.lack("activation \(name)")
+                return nil
+            }
+        }
+        func initializer(_ name: String?, otherwise text: String) -> OptionValue {
+            guard let name else { return .text(text) }
+            guard let found = Keras.initializer(name) else {
+                notes.lack("initialiser \(name)")
+                return .text(text)
+            }
+            return .text(found)
+        }
+        switch Keras.key(part.name) {
+        case "dense", "linear":
+            var options: [String: OptionValue] = [:]
+            guard let units = o.count("units") else { return }
+            options["units"] = .number(Double(units))
+            options["activation"] = activation(o.text("act", "activation")).map { .text($0) }
+            options["initializer"] = initializer(o.text("init", "kernel_initializer"), otherwise: "xavier")
+            options["biasInitializer"] = initializer(o.text("bias_init", "bias_initializer"), otherwise: "zeros")
+            if let bias = o.flag("use_bias", "bias") { options["bias"] = .flag(bias) }
+            network.add(LayerSpec("dense", options: options))
+            if let l2 = o.number("l2", "kernel_l2"), l2 > 0 {
+                network.decays.append(("dense\(network.counts["dense"] ?? 1).weight", l2))
+            }
+        case "highway":
+            var options: [String: OptionValue] = [:]
+            if let units = o.count("units") { options["units"] = .number(Double(units)) }
+            options["activation"] = .text(activation(o.text("H", "act", "activation")) ?? "relu")
+            options["gateBias"] = .number(o.number("gate_bias") ?? -1)
+            options["initializer"] = initializer(o.text("init", "kernel_initializer"), otherwise: "xavier")
+            network.add(LayerSpec("highway", options: options))
+            notes.note("the gates of highway layers are drawn by Xavier's rule")
+        case "activation":
+            guard let name = o.text("act", "activation") else { return }
+            if let text = activation(name) { addActivation(text, to: &network) }
+        case "leakyrelu": addActivation("leakyRelu(slope=\(o.number("alpha", "negative_slope") ?? 0.3))", to: &network)
+        case "elu": addActivation("elu(alpha=\(o.number("alpha") ?? 1))", to: &network)
+        case "prelu":
+            network.add(LayerSpec("prelu", options: ["perFeature": true, "initialSlope": 0]))
+            if o.text("alpha_initializer", "init") != nil { notes.note("PReLU's slopes start at 0") }
+        case "thresholdedrelu": addActivation("threshold(at=\(o.number("theta") ?? 1))", to: &network)
+        case "relu", "softmax", "sigmoid", "tanh", "selu", "gelu", "softplus", "softsign", "swish", "silu":
+            if let text = activation(part.name) { addActivation(text, to: &network) }
+        case "dropout":
+            let rate = o.number("rate", "p") ?? 0.5
+            guard rate >= 0, rate < 1 else { return notes.lack("dropout of rate \(rate)") }
+            network.add(LayerSpec("dropout", options: ["rate": .number(rate)]))
+        case "batchnormalization", "batchnorm":
+            let momentum = o.number("momentum") ?? 0.99
+            var options: [String: OptionValue] = [
+                "momentum": .number(1 - momentum), "epsilon": .number(o.number("epsilon", "eps") ?? 1e-3),
+            ]
+            if o.flag("scale") == false, o.flag("center") == false { options["affine"] = false }
+            network.add(LayerSpec("batchNorm", options: options))
+        case "layernormalization", "layernorm":
+            network.add(LayerSpec("layerNorm", options: ["epsilon": .number(o.number("epsilon", "eps") ?? 1e-3)]))
+        case "flatten": network.add(LayerSpec("flatten"))
+        case "input", "inputlayer": break
+        default:
+            notes.lack(part.name)
+            o.readAll()
+        }
+    }
+
+    private static func addActivation(_ text: String, to network: inout Network) {
+        // A layer of the table of activations takes its numbers as options.
+        guard let activation = try? Activation.parsed(text) else { return }
+        network.add(LayerSpec(activation.name, options: activation.parameters.mapValues { .number($0) }))
+    }
+}
+
+/// The options of one layer, of which each must be understood or named.
+private struct LayerOptions {
+    private let options: [String: CaseValue]
+    private var read: Set<String> = []
+    private(set) var wrong: [String] = []
+
+    init(_ part: LabelledCase.Part, place: String) { options = part.options }
+
+    var unread: [String] { options.keys.filter { !read.contains($0) }.sorted() }
+
+    mutating func readAll() { read.formUnion(options.keys) }
+
+    /// The first of these keys that is there.
+    private mutating func value(_ keys: [String]) -> (key: String, value: CaseValue)? {
+        read.formUnion(keys)
+        for key in keys { if let value = options[key] { return (key, value) } }
+        return nil
+    }
+
+    mutating func text(_ keys: String...) -> String? {
+        guard let (key, value) = value(keys) else { return nil }
+        if case .text(let text) = value { return text }
+        wrong.append(key)
+        return nil
+    }
+
+    mutating func number(_ keys: String...) -> Double? {
+        guard let (key, value) = value(keys) else { return nil }
+        if case .number(let number) = value, number.isFinite { return number }
+        wrong.append(key)
+        return nil
+    }
+
+    mutating func flag(_ keys: String...) -> Bool? {
+        guard let (key, value) = value(keys) else { return nil }
+        if case .flag(let flag) = value { return flag }
+        wrong.append(key)
+        return nil
+    }
+
+    mutating func count(_ key: String) -> Int? {
+        guard let (key, value) = value([key]) else {
+            wrong.append(key)
+            return nil
+        }
+        if case .number(let number) = value, let whole = Int(exactly: number), 1...(1 << 20) ~= whole { return whole }
+        wrong.append(key)
+        return nil
+    }
+}
