@@ -14,6 +14,7 @@ struct BenchCommand: ParsableCommand {
               fathom bench
               fathom bench --workloads T2,T4 --threads 1 --profile
               fathom bench --workloads T1 --dump Benchmarks/dump --json
+              fathom bench --workloads T2,T3,T4 --watch 1,16,64
 
             Exit status 3: none of the workloads is known.
             """)
@@ -22,6 +23,9 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Threads; by default all processors.") var threads: Int?
     @Option(help: "Timed seconds per workload.") var seconds = 3.0
     @Option(help: "Folder with parameters and data.") var dump: String?
+    @Option(help: "Time watched steps against bare ones: intervals, separated by commas.") var watch: String?
+    @Option(help: "Elements of a value that a watched step looks at; 0 for all.") var sample: Int = ProbeSettings()
+        .sample
     @Flag(help: "Print JSON lines.") var json = false
     @Flag(help: "Print the time of every kind of instruction.") var profile = false
     @Flag(help: "List the plan's instructions and do not run.") var plan = false
@@ -32,7 +36,65 @@ struct BenchCommand: ParsableCommand {
         if chosen.isEmpty { throw ExitCode(3) }
         guard seconds > 0, seconds < 3600 else { throw ValidationError("--seconds must be positive") }
         let team = Team(threads: threads)
+        if let watch {
+            let intervals = watch.split(separator: ",").map { Int($0.trimmingCharacters(in: .whitespaces)) ?? 0 }
+            guard !intervals.isEmpty, intervals.allSatisfy({ $0 > 0 }) else {
+                throw ValidationError("--watch needs intervals of 1 or more")
+            }
+            for workload in chosen { try compare(workload, intervals, team) }
+            return
+        }
         for workload in chosen { try bench(workload, team) }
+    }
+
+    /// Prints how much longer a step takes when every so many are watched, and what was seen is read; blocks of bare and
+    /// watched steps take turns, so that both meet the same machine.
+    private func compare(_ workload: Workload, _ intervals: [Int], _ team: Team) throws {
+        guard let optimizer = workload.optimizer else { return }
+        let clock = ContinuousClock()
+        let data = DataShape(input: [workload.input], target: .label)
+        let steps = try ([nil] + intervals.map { Optional($0) }).map { interval in
+            let step = try TrainStep(
+                workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(optimizer), data: data,
+                batch: workload.batch, probes: interval.map { ProbeSettings(interval: $0, sample: sample) }, team: team)
+            try fill(workload, step.storage)
+            try feed(workload) { body in _ = step.withInputs(batch: workload.batch, body) }
+            return step
+        }
+        func time(_ i: Int, _ count: Int) throws -> Double {
+            let start = clock.now
+            for _ in 0..<count {
+                try steps[i].run(batch: workload.batch, learningRate: optimizer.learningRate)
+                if steps[i].probes?.watches(step: steps[i].step) ?? false { _ = steps[i].observation }
+            }
+            return (clock.now - start) / .microseconds(1) / Double(count)
+        }
+        for i in steps.indices { _ = try time(i, 20) }
+        // Whole numbers of intervals, at least 0.02 s long.
+        let least = max(1, Int(20_000 / (try time(0, 20))))
+        let longest = intervals.max() ?? 1
+        let count = (least + longest - 1) / longest * longest
+        var bare: [Double] = []
+        var ratios = [[Double]](repeating: [], count: intervals.count)
+        let start = clock.now
+        while (clock.now - start) / .seconds(1) < seconds || bare.count < 3 {
+            // Between two bare blocks, so that a drift of the machine cancels.
+            for i in intervals.indices {
+                let (before, own, after) = (try time(0, count), try time(i + 1, count), try time(0, count))
+                bare += [before, after]
+                ratios[i].append(2 * own / (before + after))
+            }
+        }
+        func median(_ x: [Double]) -> Double { x.sorted()[x.count / 2] }
+        let values = steps.last?.observation?.keys.count ?? 0
+        print(
+            String(
+                format: "%@  bare %9.2f µs/step, %d values watched, +%d KiB", workload.key, median(bare), values,
+                (steps.last?.executable.probeBytes ?? 0) / 1024), terminator: "")
+        for (interval, own) in zip(intervals, ratios) {
+            print(String(format: "  every %d ×%.3f", interval, median(own)), terminator: "")
+        }
+        print()
     }
 
     private func bench(_ workload: Workload, _ team: Team) throws {

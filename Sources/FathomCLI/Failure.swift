@@ -29,6 +29,7 @@ enum Failure {
         switch error {
         case let error as UsageError: return (error.message, usage)
         case let error as ConfigError: return (error.description, usage)
+        case let error as CaseError: return (error.description, usage)
         case let error as DataError:
             switch error {
             case .download, .system, .cancelled: return (error.description, work)

@@ -38,7 +38,7 @@ final class ProgressDisplay {
             lastDrawn = clock.now
             draw(step)
         case .epoch(let epoch): line(epoch)
-        case .checkpoint, .warning, .finished: break
+        case .observed, .checkpoint, .warning, .finished: break
         }
     }
 

@@ -37,7 +37,9 @@ enum Terminal {
     static let isErrorTerminal = isatty(2) == 1
     static let isOutputTerminal = isatty(1) == 1
     /// Colours only where a person sees them and has not declined (https://no-color.org).
-    static let hasColor = isErrorTerminal && getenv("NO_COLOR") == nil && term != "dumb"
+    static let hasColor = isErrorTerminal && allowsColor
+    static let hasOutputColor = isOutputTerminal && allowsColor
+    private static let allowsColor = getenv("NO_COLOR") == nil && term != "dumb"
     private static let term = getenv("TERM").map { String(cString: $0) } ?? ""
 
     static func error(_ message: String) {

@@ -13,6 +13,7 @@ struct TrainCommand: ParsableCommand {
             Examples:
               fathom train --data digits --model 'dense 128 relu, dense 10'
               fathom train Examples/fashion-mnist.yaml --epochs 5 --out runs/quick
+              fathom train Examples/deep-sigmoid.yaml --watch
               fathom train houses.yaml --set optimizer.learningRate=0.01 --set training.patience=5
 
             Exit codes: 0 done or interrupted with a checkpoint, 1 training failed, 2 a mistake in the \
@@ -30,7 +31,25 @@ struct TrainCommand: ParsableCommand {
     @Option(name: .long, help: "A name for the run.")
     var name: String?
 
+    @Flag(name: .long, help: "Watch every layer, and say what is the matter as soon as it appears.")
+    var watch = false
+
+    @Option(
+        name: .long,
+        help: "With --watch: keep what the layers show at every so many steps (default: about 500 times in the run).")
+    var watchEvery: Int?
+
+    @Option(name: .long, help: "With --watch: layers to keep, a path in which * stands for anything; may be repeated.")
+    var watchLayers: [String] = []
+
     @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if let watchEvery, watchEvery < 1 { throw ValidationError("--watch-every must be at least 1") }
+        if !watch, watchEvery != nil || !watchLayers.isEmpty {
+            throw ValidationError("--watch-every and --watch-layers need --watch")
+        }
+    }
 
     func run() throws {
         guard config != nil || options.data != nil && options.model != nil else {
@@ -39,8 +58,13 @@ struct TrainCommand: ParsableCommand {
                     + "  example: fathom train --data digits --model 'dense 128 relu, dense 10'")
         }
         let configuration = try options.configuration(file: config, name: name)
+        let probes = { (steps: Int) in
+            ProbeSettings(
+                interval: watchEvery ?? max(1, steps / 500), layers: watchLayers.isEmpty ? ["*"] : watchLayers)
+        }
         let training = try TrainingRun.create(
-            configuration, at: out, dataFolders: DataFolders.all, stop: Signals.stopOnRequest())
-        try TrainingSession(training: training, output: output).run()
+            configuration, at: out, dataFolders: DataFolders.all, probes: watch ? probes : nil,
+            stop: Signals.stopOnRequest())
+        try TrainingSession(training: training, output: output, isWatched: watch).run()
     }
 }

@@ -4,6 +4,7 @@ import Fathom
 struct TrainingSession {
     let training: TrainingRun
     let output: OutputOptions
+    var isWatched = false
 
     func run() throws {
         let progress = ProgressDisplay(
@@ -11,10 +12,12 @@ struct TrainingSession {
         let path = training.folder.path
         warnOfData()
         let outcome: TrainingEvent.Outcome
+        let watch = isWatched ? try TrainingWatch(training, output) : nil
         do {
             outcome = try training.run { event in
                 if output.json { writeJSON(event) }
                 progress.show(event)
+                try watch?.see(event) { progress.clear() }
             }
         } catch {
             progress.clear()
@@ -76,6 +79,14 @@ struct TrainingSession {
                 + "\"trainLoss\": \(Format.json(epoch.trainLoss)), \(Format.json(epoch.split)): "
                 + "{\(values.joined(separator: ", "))}, \"seconds\": \(Format.json(epoch.seconds)), "
                 + "\"best\": \(epoch.isBest)"
+        case .observed(let seen):
+            let layers = seen.layers.sorted { $0.key < $1.key }.map { path, values in
+                let rms = values.sorted { $0.key < $1.key }.map {
+                    "\(Format.json($0.key)): \(Format.json($0.value.moments.rootMeanSquare))"
+                }
+                return "\(Format.json(path)): {\(rms.joined(separator: ", "))}"
+            }
+            members = "\"event\": \"observed\", \"step\": \(seen.step), \"rms\": {\(layers.joined(separator: ", "))}"
         case .checkpoint(let name, let step):
             members = "\"event\": \"checkpoint\", \"name\": \(Format.json(name)), \"step\": \(step)"
         case .warning(let text): members = "\"event\": \"warning\", \"text\": \(Format.json(text))"
