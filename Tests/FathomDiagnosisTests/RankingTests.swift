@@ -1,0 +1,51 @@
+import FathomDiagnosis
+import Testing
+
+@Suite struct RankingTests {
+    private func rule(_ id: String, explains: [String] = [], isOutcome: Bool = false) -> Rule {
+        Rule(
+            id, id, stage: .during, explains: explains, isOutcome: isOutcome,
+            explanation: .init(what: "", mathematics: "", threshold: "")
+        ) { _ in .healthy }
+    }
+
+    @Test func symptomsStandUnderTheirCause() {
+        let rules = [rule("a", explains: ["b"]), rule("b", explains: ["c"]), rule("c")]
+        let found = ["c", "b", "a"].map { Finding($0, $0, severity: .warning, confidence: 0.9, "") }
+        let ranked = Diagnosis.ranked(found, rules)
+        #expect(ranked.map(\.rule) == ["a"])
+        #expect(Set(ranked[0].symptoms.map(\.rule)) == ["b", "c"])
+    }
+
+    @Test func twoThatExplainEachOther() {
+        let rules = [rule("a", explains: ["b"]), rule("b", explains: ["a"])]
+        let found = [
+            Finding("a", "a", severity: .warning, confidence: 0.5, ""),
+            Finding("b", "b", severity: .warning, confidence: 0.9, ""),
+        ]
+        let ranked = Diagnosis.ranked(found, rules)
+        #expect(ranked.map(\.rule) == ["b"])
+        #expect(ranked[0].symptoms.map(\.rule) == ["a"])
+    }
+
+    @Test func whatSaysOnlyThatItDoesNotLearnStandsUnderWhatSaysWhy() {
+        let rules = [rule("a"), rule("plateau", isOutcome: true), rule("note")]
+        func found(_ severity: Finding.Severity) -> [Finding] {
+            [
+                Finding("plateau", "plateau", severity: .failure, confidence: 0.9, ""),
+                Finding("a", "a", severity: severity, confidence: 0.5, ""),
+            ]
+        }
+        #expect(Diagnosis.ranked(found(.warning), rules).map(\.rule) == ["a"])
+        #expect(Diagnosis.ranked(found(.note), rules).map(\.rule) == ["plateau", "a"])
+    }
+
+    @Test func aNoteExplainsNothing() {
+        let rules = [rule("a", explains: ["b"]), rule("b")]
+        let found = [
+            Finding("a", "a", severity: .note, confidence: 1, ""),
+            Finding("b", "b", severity: .failure, confidence: 0.5, ""),
+        ]
+        #expect(Diagnosis.ranked(found, rules).map(\.rule) == ["b", "a"])
+    }
+}

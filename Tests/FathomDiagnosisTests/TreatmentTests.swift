@@ -1,0 +1,266 @@
+import FathomData
+import FathomDiagnosis
+import FathomNN
+import FathomTraining
+import Foundation
+import Testing
+
+@Suite struct TreatmentTests {
+    // MARK: Statistics
+
+    @Test(arguments: [(4.0, 2.776445), (9.0, 2.262157), (1.0, 12.706205), (2.0, 4.302653), (30.0, 2.042272)])
+    func studentsQuantiles(_ degrees: Double, _ expected: Double) {
+        #expect(abs(StudentT.quantile(0.975, degrees: degrees) - expected) < 1e-5)
+        #expect(abs(StudentT.quantile(0.025, degrees: degrees) + expected) < 1e-5)
+        #expect(abs(StudentT.probability(below: expected, degrees: degrees) - 0.975) < 1e-7)
+    }
+
+    @Test func intervalOfFiveDifferences() {
+        // So many rows that only the seeds count: mean 0.15, s = 0.0790569, s/√5 = 0.0353553, times 2.776445.
+        let gain = PairedGain(
+            control: [0.5, 0.5, 0.5, 0.5, 0.5], treated: [0.6, 0.7, 0.65, 0.55, 0.75], rows: 1 << 50,
+            isAccuracy: true)
+        #expect(abs(gain.gain - 0.15) < 1e-12)
+        let interval = gain.interval()
+        #expect(abs(interval.lowerBound - 0.051838) < 1e-5)
+        #expect(abs(interval.upperBound - 0.248162) < 1e-5)
+    }
+
+    @Test func equalDifferencesAreNoCertainty() {
+        // One row of fifty at every seed: another fifty rows might say the opposite.
+        let one = PairedGain(
+            control: [Double](repeating: 0.5, count: 5), treated: [Double](repeating: 0.52, count: 5), rows: 50,
+            isAccuracy: true)
+        #expect(one.interval().contains(0))
+        #expect(!one.isShown(comparisons: 1, smallest: 0.01))
+        // Half of all rows is something else.
+        let half = PairedGain(
+            control: [Double](repeating: 0.4, count: 5), treated: [Double](repeating: 0.9, count: 5), rows: 50,
+            isAccuracy: true)
+        #expect(half.isShown(comparisons: 6, smallest: 0.01))
+        for isAccuracy in [true, false] {
+            let none = PairedGain(
+                control: [1, 1, 1, 1, 1], treated: [1, 1, 1, 1, 1], rows: 100, isAccuracy: isAccuracy)
+            #expect(none.interval().contains(0) && none.interval().lowerBound < 0)
+        }
+        // Four rows of some unknown number show nothing; where they are all there is, they show everything.
+        for isSample in [true, false] {
+            let xor = PairedGain(
+                control: [Double](repeating: 0.5, count: 5), treated: [Double](repeating: 1, count: 5), rows: 4,
+                isAccuracy: true, isSample: isSample)
+            #expect(xor.isShown(comparisons: 6, smallest: 0.01) == !isSample)
+        }
+        // A gain too small to be of use, however sure.
+        let small = PairedGain(
+            control: [0.5, 0.5, 0.5, 0.5, 0.5], treated: [0.505, 0.505, 0.505, 0.505, 0.505], rows: 1 << 40,
+            isAccuracy: true)
+        #expect(!small.isShown(comparisons: 1, smallest: 0.01))
+    }
+
+    /// Of treatments without effect less than 5 % are taken for a gain, for any number of looks at them.
+    @Test(arguments: [1, 6]) func noEffectIsSeldomAGain(_ looks: Int) {
+        var generator = FathomData.SeededGenerator(seed: 5)
+        func normal() -> Double {
+            (-2 * log(1 - generator.uniform())).squareRoot() * cos(2 * .pi * generator.uniform())
+        }
+        var shown = 0
+        for _ in 0..<200 {
+            let isShown = (0..<looks).contains { _ in
+                let control = (0..<5).map { _ in 0.7 + 0.05 * normal() }
+                let treated = (0..<5).map { _ in 0.7 + 0.05 * normal() }
+                return PairedGain(control: control, treated: treated, rows: 100_000, isAccuracy: true)
+                    .isShown(comparisons: looks, smallest: 0.01)
+            }
+            if isShown { shown += 1 }
+        }
+        #expect(shown < 10, "\(shown) of 200")
+    }
+
+    @Test func mechanisms() {
+        #expect(Mechanism.number("above e⁻³ = 0.05") == 0.05)
+        #expect(Mechanism.number("about 1") == 1)
+        #expect(Mechanism.number("at most −2.5e-3") == -0.0025)
+        #expect(Mechanism.number("balanced") == nil)
+        // By factors: from 1e−6 half the way to 1 is 1e−3.
+        #expect(Mechanism.isHalfway(from: 1e-6, to: 2e-3, expected: 1))
+        #expect(!Mechanism.isHalfway(from: 1e-6, to: 5e-4, expected: 1))
+        #expect(Mechanism.isHalfway(from: 10, to: -4, expected: 0))
+        #expect(!Mechanism.isHalfway(from: 10, to: -6, expected: 0))
+    }
+
+    @Test func diffs() {
+        let old = (1...12).map { "line \($0)" }.joined(separator: "\n")
+        let new = old.replacing("line 6\n", with: "line six\nand more\n")
+        #expect(
+            unifiedDiff(old, new, from: "a", to: "b") == """
+                --- a
+                +++ b
+                @@ -3,7 +3,8 @@
+                 line 3
+                 line 4
+                 line 5
+                -line 6
+                +line six
+                +and more
+                 line 7
+                 line 8
+                 line 9
+
+                """)
+        #expect(unifiedDiff(old, old, from: "a", to: "b").isEmpty)
+    }
+
+    // MARK: Real networks
+
+    static func digits(_ model: String, epochs: Int, _ optimizer: RunConfiguration.Choice = .init("adam")) throws
+        -> Patient
+    {
+        var source = DataConfiguration(.named("digits", folder: nil))
+        source.validation = 0
+        var configuration = RunConfiguration(data: source, model: try ModelSpec(model))
+        configuration.training.epochs = epochs
+        configuration.training.batch = 64
+        configuration.optimization.optimizer = optimizer
+        return try Patient(configuration)
+    }
+
+    static func rule(
+        _ id: String, suggests remedies: [String], fires: @escaping @Sendable (Evidence) -> Double?
+    ) -> Rule {
+        Rule(id, id, stage: .before, explanation: .init(what: "", mathematics: "", threshold: "")) { evidence in
+            guard let value = fires(evidence) else { return .healthy }
+            return .finding(
+                Finding(
+                    id, id, severity: .failure, confidence: 1, "",
+                    evidence: [.init("value", value, expected: "about 1")],
+                    suggestions: remedies.map { .init($0, "test") }))
+        }
+    }
+
+    static func doctor(_ rules: [Rule]) -> Doctor {
+        var settings = Doctor.Settings()
+        settings.threads = 2
+        settings.oneBatchSteps = 0
+        settings.looks = 4
+        settings.evaluations = 2
+        return Doctor(settings, rules: rules)
+    }
+
+    /// A deep sigmoid network that learns nothing is cured, and the gradient is seen to arrive again.
+    @Test func aDeepSigmoidNetworkIsCured() throws {
+        let layers = [String](repeating: "dense 32 sigmoid initializer=heNormal", count: 8).joined(separator: ", ")
+        let patient = try Self.digits(layers + ", dense 10", epochs: 6)
+        let doctor = Self.doctor(Rule.all.filter { $0.id == "vanishingGradient" })
+        let diagnosis = try doctor.examine(patient)
+        #expect(diagnosis.findings.map(\.rule) == ["vanishingGradient"])
+        let treatment = try doctor.treat(diagnosis)
+        let winner = try #require(treatment.winner)
+        #expect(winner.mechanismMoved)
+        #expect(winner.seeds.count >= 5)
+        #expect(winner.interval.lowerBound > 0.3)
+        #expect(winner.diff.contains("\n+ "))
+        // The file that comes out is the network that was proven.
+        let read = try RunConfiguration(yaml: winner.configuration)
+        #expect(read.model != patient.configuration.model)
+        // One by lot stands beside it.
+        #expect(treatment.trials.contains { $0.isRandom })
+    }
+
+    @Test func aPlaceboIsNotProven() throws {
+        // It trains badly, and what is suggested does nothing for that.
+        let patient = try Self.digits("dense 8 relu, dense 10", epochs: 2, .init("sgd", ["learningRate": 0.001]))
+        let doctor = Self.doctor([Self.rule("made", suggests: ["clipGradients", "leaveAsIs"]) { _ in 100 }])
+        let treatment = try doctor.treat(doctor.examine(patient, watching: false))
+        #expect(treatment.winner == nil)
+        #expect(treatment.trials.allSatisfy { $0.verdict != .proven })
+        #expect(treatment.summary.contains("No gain is proven"))
+    }
+
+    @Test func aGainWithoutItsMechanismIsNoProof() throws {
+        // The rate is the matter; the rule that suggests it measures something that stays as it was.
+        let patient = try Self.digits("dense 16 relu, dense 10", epochs: 2, .init("sgd", ["learningRate": 1e-5]))
+        let doctor = Self.doctor([Self.rule("made", suggests: ["adamOptimizer"]) { _ in 100 }])
+        let treatment = try doctor.treat(doctor.examine(patient, watching: false))
+        #expect(treatment.winner == nil)
+        #expect(treatment.trials.first?.verdict == .gainWithoutMechanism)
+    }
+
+    @Test func twoFaultsAreCuredTogether() throws {
+        // Inputs of some hundreds saturate every unit, and the steps are far too small: neither cure shows anything alone.
+        let circles = try SyntheticSets.circles(count: 300, factor: 0.4, seed: 4)
+        let large = try Dataset(
+            name: "circles",
+            inputs: DataArray(values: circles.inputs.values.map { 400 * $0 }, shape: circles.inputs.shape),
+            targets: circles.targets, provenance: circles.provenance)
+        var source = DataConfiguration(.named("circles", folder: nil))
+        source.validation = 0
+        var configuration = RunConfiguration(
+            data: source, model: try ModelSpec("dense 16 tanh, dense 16 tanh, dense 2"))
+        configuration.training.epochs = 30
+        configuration.training.batch = 32
+        configuration.optimization.optimizer = .init("adam", ["learningRate": 1e-7])
+        let patient = Patient("circles", configuration: configuration, data: try large.split(fraction: 0.7, seed: 1))
+        let doctor = Self.doctor([
+            Self.rule("scale", suggests: ["clipGradients", "scaleInputs"]) {
+                $0.setup.inputs.deviation > 10 ? $0.setup.inputs.deviation : nil
+            },
+            Self.rule("rate", suggests: ["raiseLearningRate"]) {
+                $0.setup.learningRate < 1e-5 ? $0.setup.learningRate : nil
+            },
+        ])
+        let treatment = try doctor.treat(doctor.examine(patient, watching: false))
+        let winner = try #require(treatment.winner)
+        #expect(Set(winner.remedies).isSuperset(of: ["scaleInputs", "raiseLearningRate"]))
+        #expect(winner.interval.lowerBound > 0.1)
+    }
+
+    @Test func nothingToGain() throws {
+        let patient = try Self.digits("dense 16 relu, dense 10", epochs: 1)
+        let none = Self.doctor([])
+        #expect(try none.treat(none.examine(patient, watching: false)).trials.isEmpty)
+        // Two far clouds: every network reaches 1.
+        let blobs = try SyntheticSets.gaussianClasses(count: 600, dimensions: 4, distance: 30, seed: 1)
+        var configuration = RunConfiguration(
+            data: DataConfiguration(.named("blobs", folder: nil)), model: try ModelSpec("dense 8 relu, dense 2"))
+        configuration.training.epochs = 40
+        let easy = Patient("easy", configuration: configuration, data: try blobs.split(fraction: 0.7, seed: 1))
+        let doctor = Self.doctor([Self.rule("made", suggests: ["wider"]) { _ in 100 }])
+        let treatment = try doctor.treat(doctor.examine(easy, watching: false))
+        #expect(treatment.trials.isEmpty)
+        #expect(treatment.summary.contains("nothing to gain"))
+    }
+
+    @Test func theSameWhateverTheThreads() throws {
+        let patient = try Self.digits("dense 8 relu, dense 10", epochs: 1, .init("sgd", ["learningRate": 1e-5]))
+        func trials(_ threads: Int) throws -> [[Double]] {
+            var doctor = Self.doctor([Self.rule("made", suggests: ["adamOptimizer", "wider"]) { _ in 100 }])
+            doctor.settings.threads = threads
+            return try doctor.treat(doctor.examine(patient, watching: false)).trials.map { $0.control + $0.treated }
+        }
+        #expect(try trials(1) == trials(4))
+    }
+
+    @Test func stopping() throws {
+        let patient = try Self.digits("dense 16 relu, dense 10", epochs: 50, .init("sgd", ["learningRate": 1e-5]))
+        let doctor = Self.doctor([Self.rule("made", suggests: ["adamOptimizer"]) { _ in 100 }])
+        let stop = StopRequest()
+        stop.stop()
+        let treatment = try doctor.treat(doctor.examine(patient, watching: false), stop: stop)
+        #expect(treatment.winner == nil)
+        #expect(treatment.summary.contains("stopped"))
+    }
+
+    /// A control that overflows, or cannot even be built, is one that learnt nothing.
+    @Test func aControlWithoutNumbers() throws {
+        let patient = try Self.digits("dense 16 relu, dense 10", epochs: 20, .init("sgd", ["learningRate": 1e30]))
+        let doctor = Self.doctor([
+            Self.rule("rate", suggests: ["lowerLearningRate"]) {
+                $0.setup.learningRate > 1 ? $0.setup.learningRate : nil
+            }
+        ])
+        let treatment = try doctor.treat(doctor.examine(patient, watching: false))
+        let winner = try #require(treatment.winner)
+        #expect(winner.control.allSatisfy { $0 < 0.15 })
+        #expect(winner.interval.lowerBound > 0.1)
+    }
+}
