@@ -18,6 +18,10 @@ final class TrainingWatch {
     func see(_ event: TrainingEvent, before: () -> Void) throws {
         // What is wrong before the first step is said before it.
         if case .started = event { try judge(at: 0, before) }
+        if case .finished(let outcome) = event {
+            watcher.end(outcome == .interrupted ? .watchedEnough : .completed)
+            return try judge(at: training.trainer.step.step, before)
+        }
         guard try watcher.see(event) else { return }
         if let look = watcher.evidence.course?.examinations.last { try training.store?.record(look) }
         try judge(at: training.trainer.step.step, before)

@@ -19,6 +19,11 @@ public struct Diagnosis: Sendable {
         var undecided: [(String, String)] = []
         var healthy: [String] = []
         for rule in rules {
+            // Before a training has ended, nobody knows what comes of it.
+            if rule.isOutcome, evidence.course?.isRunning == true {
+                undecided.append((rule.id, "judged when the training has ended"))
+                continue
+            }
             switch rule.judge(evidence) {
             case .healthy: healthy.append(rule.id)
             case .notYet(let reason): undecided.append((rule.id, reason))

@@ -125,6 +125,21 @@ import Testing
         #expect(watcher.evidence.course?.losses.count == plain.step.step)
     }
 
+    /// A network on its way is not ill because it has not arrived.
+    @Test func aHealthyTrainingIsSilentAllTheWay() throws {
+        let configuration = try RunConfiguration(
+            yaml: "data: digits\nmodel: dense 64 relu, dense 10\nmetrics: [accuracy]\ntraining: {epochs: 8}")
+        let patient = try Patient(configuration)
+        let prepared = try patient.prepared()
+        let trainer = try patient.trainer(prepared)
+        let watcher = try Watcher(trainer, setup: try Setup(patient, prepared))
+        func ill() -> [String] { Diagnosis(watcher.evidence).findings.filter { $0.severity > .note }.map(\.rule) }
+        #expect(ill().isEmpty)
+        try trainer.run { event in if try watcher.see(event) { #expect(ill().isEmpty, "\(event)") } }
+        watcher.end(.completed)
+        #expect(ill().isEmpty)
+    }
+
     @Test func looksAreSpacedLikePowers() {
         let steps = Watcher.spaced(1000, 10)
         #expect(steps.first == 1 && steps.last == 1000 && steps == steps.sorted())

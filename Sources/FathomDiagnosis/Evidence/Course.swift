@@ -4,6 +4,8 @@ import FathomTraining
 /// What was seen while a network trained.
 public struct Course: Sendable {
     public enum Ending: Sendable {
+        /// It has not ended: what it will reach is not known yet.
+        case running
         /// All configured epochs were done.
         case completed
         /// The doctor had seen enough (its budget of steps or time was used up).
@@ -41,13 +43,14 @@ public struct Course: Sendable {
     public var evaluations: [Evaluation] = []
     /// At steps spaced like powers, so that the beginning is seen closely; the first after a step, the last at the end.
     public var examinations: [Examination] = []
-    public var ending: Ending = .watchedEnough
+    public var ending: Ending = .running
     /// The loss while one batch alone is learnt by heart, from the same start; empty when it was not tried.
     public var oneBatch: [Float] = []
 
     package init() {}
 
     public var steps: Int { losses.count }
+    public var isRunning: Bool { if case .running = ending { true } else { false } }
     public var isNonFinite: Bool { if case .nonFinite = ending { true } else { false } }
     public var finalSkill: Double? { evaluations.last?.heldOut.skill }
 }

@@ -39,6 +39,8 @@ package struct Standing: Sendable {
     package let curve: LossCurve?
     /// Whether the loss still falls noticeably at the end: beyond chance, and by a twentieth of its level in the second half.
     package let isFalling: Bool
+    /// Whether training is under way and has not done a quarter of its steps.
+    package let isEarly: Bool
     /// Whether training would go on beyond what was watched.
     package let isCutShort: Bool
 
@@ -62,6 +64,7 @@ package struct Standing: Sendable {
         trivialLoss = setup.trivialLoss
         let curve = course.flatMap { LossCurve($0.losses, perEpoch: setup.stepsPerEpoch) }
         self.curve = curve
+        isEarly = course.map { $0.isRunning && $0.steps < setup.plannedSteps / 4 } ?? false
         isCutShort = (course?.steps ?? 0) < setup.plannedSteps && course?.isNonFinite != true
         isFalling = curve.map { $0.trend.falls && -$0.trend.change > 0.05 * abs(median($0.late)) } ?? false
 
@@ -91,6 +94,9 @@ package struct Standing: Sendable {
         let tolerance = isInformative ? margin / (best - trivial) : 0
         if share >= Self.learnsShare - min(tolerance, 0.3) {
             state = .learns
+        } else if isEarly {
+            // It may only be slow to start.
+            state = .unclear
         } else if isCutShort && isFalling {
             state = .unclear
         } else if !isInformative {
@@ -107,7 +113,7 @@ package struct Standing: Sendable {
         case .learns: .note
         case .impaired: .warning
         case .stuck: .failure
-        case .unclear: isFalling ? .note : .warning
+        case .unclear: isFalling || isEarly ? .note : .warning
         }
     }
 

@@ -62,7 +62,7 @@ public struct DiagnosisDocument: Sendable, Codable {
         public let evaluations: [Course.Evaluation]
         public let examinations: [Examination]
         public let oneBatch: [Float]
-        /// `completed`, `watchedEnough` or `nonFinite`.
+        /// `running`, `completed`, `watchedEnough` or `nonFinite`.
         public let ending: String
         /// The step, operation and layer of the first value that was not a number.
         public let failure: String?
@@ -179,6 +179,7 @@ extension DiagnosisDocument.Run {
         oneBatch = course.oneBatch
         switch course.ending {
         case .completed: (ending, failure) = ("completed", nil)
+        case .running: (ending, failure) = ("running", nil)
         case .watchedEnough: (ending, failure) = ("watchedEnough", nil)
         case .nonFinite(let report): (ending, failure) = ("nonFinite", report.description)
         }

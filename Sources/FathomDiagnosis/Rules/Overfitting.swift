@@ -31,7 +31,10 @@ extension Rule {
         guard let train = standing.trainSkill, let heldOut = standing.heldOutSkill,
             let lowest = evaluations.min(by: { $0.heldOut.loss < $1.heldOut.loss })
         else { return .healthy }
-        let now = median(evaluations.suffix(3).map(\.heldOut.loss))
+        // It must have come back from its lowest, and stayed.
+        let since = evaluations.filter { $0.step > lowest.step }
+        guard since.count >= 2 else { return .healthy }
+        let now = median(since.suffix(3).map(\.heldOut.loss))
         let gap = train - heldOut
         guard lowest.heldOut.loss > 0, now > 1.1 * lowest.heldOut.loss, gap > max(0.1, 2 * standing.margin) else {
             return .healthy
