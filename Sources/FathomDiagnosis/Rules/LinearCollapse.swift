@@ -62,7 +62,11 @@ extension Rule {
                 .init("pairs of layers with nothing between", Double(pairs.count), expected: "0"),
                 .init("layers with weights", Double(weighted.count)),
             ],
-            suggestions: [.init("reluActivation", "an activation between the layers makes them two")])
+            suggestions: [
+                .init("reluActivation", "an activation between the layers makes them two"),
+                .init("leakyReluActivation", "the same, and no unit of a narrow layer can die"),
+                .init("tanhActivation", "the same, smooth and centred on 0"),
+            ])
         return evidence.tempered(finding)
     }
 }

@@ -297,10 +297,14 @@ private struct Trials {
     /// it does as well without.
     private mutating func buildUp(_ best: Candidate, _ progress: (Doctor.Progress) -> Void) throws -> Candidate {
         var base = best
-        for finding in findings.prefix(5) where !base.findings.contains(where: { $0.rule == finding.rule }) {
+        // Twice: what shows nothing at first may do so once another obstacle is gone.
+        for finding in Array(findings.prefix(5)) + Array(findings.prefix(5)) {
             if stop.isRequested || 1 - base.mean(screening) < settings.smallestGain { break }
-            var next = suggestions(finding).prefix(3).compactMap { adding($0, for: finding, to: base) }
-                .filter { $0.subject != nil }
+            // What the cause itself asks for first, and then time and room, which a cure of something else may need.
+            let all = suggestions(finding)
+            let more = all.dropFirst(3).filter { ["trainLonger", "wider"].contains($0.remedy) }
+            var next = (all.prefix(3) + more).filter { one in !base.remedies.contains { $0.changesTheSame(one) } }
+                .compactMap { adding($0, for: finding, to: base) }.filter { $0.subject != nil }
             guard !next.isEmpty else { continue }
             progress(.note("on top of \(base.title): \(next.map { $0.remedies.last?.title ?? "" })"))
             try run(&next, screening)
