@@ -29,3 +29,11 @@ guard let first = diagnosis.findings.first, first.rule == "vanishingGradient", f
     print("expected a vanishing gradient, made by the activation")
     exit(1)
 }
+
+// What helps is tried beside no change, on the same seeds.
+let cure = try Doctor().treat(diagnosis).winner
+print(cure?.title ?? "nothing helped", cure?.gain ?? 0)
+guard let cure, cure.gain > 0.3 else {
+    print("expected a proven cure that gains more than 0.3 in accuracy")
+    exit(1)
+}
