@@ -101,8 +101,8 @@ final class Examiner {
             layers.append(layer(i, row, input, past))
         }
         let answers = predictions()
-        let landscape = try landscape(past, state)
-        let correlation = try gradientCorrelation(state)
+        let landscape = try landscape(past)
+        let correlation = try gradientCorrelation()
         return Examination(
             step: step, rows: rows, loss: loss, layers: layers, predictions: answers, landscape: landscape,
             gradientCorrelation: correlation)
@@ -250,18 +250,14 @@ final class Examiner {
         let p = values(prediction)
         let width = p.count / max(rows, 1)
         var shares: [Double] = []
-        if isClassification, width > 0 {
-            shares = [Double](repeating: 0, count: max(width, 2))
+        // A single output for two classes has no largest one; what it means depends on the loss.
+        if isClassification, width > 1 {
+            shares = [Double](repeating: 0, count: width)
             for r in 0..<rows {
                 let row = p[r * width..<(r + 1) * width]
-                if width == 1 {
-                    // One output for two classes; its middle decides, whatever it has been put through.
-                    continue
-                }
                 let best = row.indices.max { row[$0] < row[$1] } ?? row.startIndex
                 shares[best - row.startIndex] += 1 / Double(rows)
             }
-            if width == 1 { shares = [] }
         }
         let signal = Examination.Signal(p, rows: rows)
         return Examination.Predictions(
@@ -270,9 +266,7 @@ final class Examiner {
 
     // MARK: Around the point
 
-    private func landscape(
-        _ past: [[String: [Float]]], _ state: StateStorage
-    ) throws(GraphError) -> Examination.Landscape? {
+    private func landscape(_ past: [[String: [Float]]]) throws(GraphError) -> Examination.Landscape? {
         guard let before = past.first else { return nil }
         let here = parameters.map { ($0.path, storage[$0.path] ?? []) }
         let steps = here.map { path, now in
@@ -306,7 +300,7 @@ final class Examiner {
     private static let line = 64
 
     /// Gradients at points on the line between two examples.
-    private func gradientCorrelation(_ state: StateStorage) throws(GraphError) -> Double? {
+    private func gradientCorrelation() throws(GraphError) -> Double? {
         guard let inputNode, let target = gradients[inputNode], let name = names[target], chosen.count > 1,
             let last = chosen.last
         else { return nil }
