@@ -63,12 +63,12 @@ extension Trace {
             if node != weight, let activation = firstUse[node] { return activation }
             for user in users[node.index] where !seen.contains(user) {
                 switch graph[user].op {
-                case .matmul:
+                case .matmul, .convolution:
                     // The weight's own product; a second one ends the way.
                     if passedProduct && node != weight { continue }
                     passedProduct = true
                 case .binary(.add), .binary(.sub), .binary(.mul), .binary(.div), .reshape, .broadcast, .transpose,
-                    .slice,
+                    .slice, .windowSum, .windowGather,
                     .concat:
                     break
                 // A formula written without an `Activation`.
