@@ -160,14 +160,16 @@ struct BenchCommand: ParsableCommand {
             $0 + executable.instruction($1, batch: workload.batch).flops
         }
         if json {
-            let line: [String: Any] = [
+            var line: [String: Any] = [
                 "workload": workload.key, "us_per_step": quantile(0.5), "us_min": blocks[0], "us_q1": quantile(0.25),
                 "us_q3": quantile(0.75), "blocks": blocks.count, "first_step_s": first / .seconds(1),
-                "value0": Double(value0),
-                "value10": Double(value10), "peer": "fathom", "flush_denormals": false,
+                "peer": "fathom", "flush_denormals": false,
                 "threads_used": executable.threadsUsed,
                 "plan_bytes": executable.peakBytes,
             ]
+            // JSON has no NaN: a loss that is none is left out.
+            if value0.isFinite { line["value0"] = Double(value0) }
+            if value10.isFinite { line["value10"] = Double(value10) }
             let text = try JSONSerialization.data(withJSONObject: line, options: [.sortedKeys])
             print(String(decoding: text, as: UTF8.self))
         } else {

@@ -73,7 +73,14 @@ extension Op {
             var spatial: [Int] = []
             for axis in 1..<(x.rank - 1) { spatial.append(try fixed(x, axis)) }
             let channels = try fixed(x, x.rank - 1)
-            if let (message, hint) = window.mistake(for: spatial) { throw fail(message, hint) }
+            let isPooling =
+                switch self {
+                case .convolution, .convolutionInputGradient, .convolutionWeightGradient: false
+                default: true
+                }
+            if let (message, hint) = window.mistake(for: spatial, needsElements: isPooling) {
+                throw fail(message, hint)
+            }
             return Shape([x[0]] + zip(window.axes, spatial).map { .fixed($0.outputs($1)) } + [.fixed(channels)])
         }
         /// The output channels of a convolution of an image of shape `x`.

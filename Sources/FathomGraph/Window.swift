@@ -55,7 +55,9 @@ public struct Window: Hashable, Sendable, CustomStringConvertible {
     static let largest = 1 << 16
 
     /// What is wrong with the window for these spatial extents, and how to mend it.
-    func mistake(for spatial: [Int]) -> (message: String, hint: String)? {
+    ///
+    /// - Parameter needsElements: whether every window must hold an element, as pooling needs it.
+    func mistake(for spatial: [Int], needsElements: Bool) -> (message: String, hint: String)? {
         if axes.isEmpty || axes.count > 3 {
             return ("a window of \(axes.count) axes", "images have one to three spatial axes")
         }
@@ -72,10 +74,13 @@ public struct Window: Hashable, Sendable, CustomStringConvertible {
                     "window \(self) has an extent, stride or dilation outside 1…\(Self.largest)", "use 1 or more"
                 )
             }
-            if axis.low < 0 || axis.high < 0 || axis.low >= axis.reach || axis.high >= axis.reach {
+            if axis.low < 0 || axis.high < 0 || axis.low > Self.largest || axis.high > Self.largest {
+                return ("padding \(axis.low):\(axis.high) is outside 0…\(Self.largest)", "use 0 or more")
+            }
+            if needsElements, axis.low >= axis.reach || axis.high >= axis.reach {
                 return (
                     "padding \(axis.low):\(axis.high) does not fit a window that reaches \(axis.reach) elements",
-                    "padding is 0 or more, and less than the window's reach"
+                    "pad by less than the window's reach, so that no window lies outside"
                 )
             }
             if axis.outputs(n) < 1 {

@@ -238,7 +238,8 @@ public struct Interpreter: Sendable {
                 }
                 return total
             }
-        case .convolution, .convolutionInputGradient, .convolutionWeightGradient, .windowSum, .windowSpread, .windowArgMax,
+        case .convolution, .convolutionInputGradient, .convolutionWeightGradient, .windowSum, .windowSpread,
+            .windowArgMax,
             .windowGather, .windowScatterAdd:
             guard let value = Self.windowed(node.op, x, shape) else {
                 throw GraphError(op: node.op.name, message: "has no meaning")

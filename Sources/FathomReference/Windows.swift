@@ -14,7 +14,9 @@ struct Windows {
         func position(_ flat: Int, _ extents: [Int]) -> [Int] {
             var rest = flat
             var result = [Int](repeating: 0, count: extents.count)
-            for a in extents.indices.reversed() { (rest, result[a]) = rest.quotientAndRemainder(dividingBy: extents[a]) }
+            for a in extents.indices.reversed() {
+                (rest, result[a]) = rest.quotientAndRemainder(dividingBy: extents[a])
+            }
             return result
         }
         let extents = window.axes.map(\.extent)

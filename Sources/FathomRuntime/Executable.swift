@@ -23,6 +23,9 @@ public final class Executable {
         /// Values of all weight gradients from which on products end in the update: below, the update finds its arrays in
         /// the cache anyway. Tests set 0.
         package var leastJoined = 1 << 20
+        /// What neighbouring instructions may touch in one turn (see `runTogether`): what the second-level cache of a core
+        /// holds beside code and weights. Tests set 1.
+        package var turnBytes = 512 << 10
 
         public init(fusing: Bool = true, verifying: Bool = false) {
             self.fusing = fusing
@@ -47,6 +50,7 @@ public final class Executable {
     private let grouping: Grouping
     private var arena: Memory
     private let probes: Memory
+    private let turnBytes: Int
     /// Floats of `probes` that hold results.
     private let observationCount: Int
     private var inputs: [String: (memory: Memory, type: TensorType)] = [:]
@@ -73,6 +77,7 @@ public final class Executable {
         try Self.checkSizes(primitive, maxBatch)
         var lowering = try Lowering(primitive, maxBatch: maxBatch, fusing: options.fusing)
         (self.graph, self.state, self.maxBatch, self.team) = (primitive, state, maxBatch, team)
+        turnBytes = options.turnBytes
         grouping = lowering.grouping
         var outputs: [String: (buffer: Int, type: TensorType)] = [:]
         for (name, id) in primitive.outputs {
@@ -332,9 +337,6 @@ public final class Executable {
         current = made
     }
 
-    /// What the first-level caches of a core hold beside code and weights, in bytes.
-    private static let cacheBytes = 512 << 10
-
     /// Lets neighbouring instructions that share out the same rows of the batch run together on a few rows at a time, where all
     /// rows would not stay in the cache from one to the next. Threads may share out rows in any way between two barriers, so
     /// turns may, too.
@@ -353,7 +355,8 @@ public final class Executable {
         var i = 0
         while i < instructions.count {
             var end = i
-            while end < instructions.count, sharesImages(instructions[end]), end == i || instructions[end].barrier == .none
+            while end < instructions.count, sharesImages(instructions[end]),
+                end == i || instructions[end].barrier == .none
             {
                 end += 1
             }
@@ -367,7 +370,8 @@ public final class Executable {
                 }
             }
             let perRow = max(bytes.values.reduce(0, +) / max(batch, 1), 1)
-            let rows = max(1, Self.cacheBytes / perRow)
+            let rows = max(1, turnBytes / perRow)
+            // Whole shares in one turn are what happens anyway.
             if rows * team.threads >= batch { continue }
             made.instrs[i].together = Int64(end - i)
             for k in i..<end {
@@ -572,7 +576,8 @@ public final class Executable {
         }
         let axes = c.window.axes
         let window = fk_window(
-            in: triple(c.input.dropLast(), 1), out: triple(c.output.dropLast(), 1), kernel: triple(axes.map(\.extent), 1),
+            in: triple(c.input.dropLast(), 1), out: triple(c.output.dropLast(), 1),
+            kernel: triple(axes.map(\.extent), 1),
             stride: triple(axes.map(\.stride), 1), dilation: triple(axes.map(\.dilation), 1),
             low: triple(axes.map(\.low), 0), groups: Int64(c.groups), cin: Int64(c.input.last ?? 1),
             cout: Int64(c.output.last ?? 1))

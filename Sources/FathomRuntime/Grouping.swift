@@ -131,12 +131,14 @@ struct Grouping {
         self.live = live
         // Images have too many rows for that.
         hasWindows = graph.nodes.enumerated().contains { i, node in live[i] && node.op.window != nil }
-        prefersColumns = !hasWindows && graph.nodes.enumerated().contains { i, node in
-            guard node.phase == .forward, live[i], case .sum(let axes) = node.op else { return false }
-            let pattern = AxisPattern(graph.shape(of: node.inputs[0])) { axes.contains($0) }
-            guard case .leading(let rows, let columns) = pattern else { return false }
-            return rows.power > 0 && columns.resolved(maxBatch) >= 16
-        }
+        prefersColumns =
+            !hasWindows
+            && graph.nodes.enumerated().contains { i, node in
+                guard node.phase == .forward, live[i], case .sum(let axes) = node.op else { return false }
+                let pattern = AxisPattern(graph.shape(of: node.inputs[0])) { axes.contains($0) }
+                guard case .leading(let rows, let columns) = pattern else { return false }
+                return rows.power > 0 && columns.resolved(maxBatch) >= 16
+            }
         for (i, node) in graph.nodes.enumerated() where node.type.shape.rank == 0 && node.type.element == .float32 {
             switch node.op {
             case .constant, .extent: hostScalars.insert(NodeID(i))
@@ -495,7 +497,8 @@ struct Grouping {
     /// Whether the group can write a value of this extent: each element by one thread, so numbers per row need whole rows.
     private func canStore(_ extent: Extent, _ group: inout Group) -> Bool {
         switch (extent, group.reduction) {
-        case (.full, _), (.perRow, .columns), (.perColumn, .rows), (.perBlock, .blocks): return true
+        // Numbers per block are joined over tiles, so only a sum itself can be one.
+        case (.full, _), (.perRow, .columns), (.perColumn, .rows): return true
         case (.perRow, .none):
             guard let split = group.split, split.columns.resolved(maxBatch) <= Self.widestRow else { return false }
             group.reduction = .columns
@@ -754,7 +757,7 @@ struct Grouping {
             switch groups[g].extents[value] {
             case .perColumn: return groups[g].reduction == .rows
             case .perRow: return groups[g].reduction == .columns
-            case .perBlock: return groups[g].reduction == .blocks
+            case .perBlock: return isBlockReduction(value)
             case .full: return isKept(value) || canRecompute(value, in: b, depth: depth - 1)
             default: return false
             }

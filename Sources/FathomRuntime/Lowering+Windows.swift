@@ -143,7 +143,8 @@ extension Lowering {
         emit(
             id, "sum of blocks",
             .indexed(
-                FK_I_REDUCE, source: partial, indices: nil, into: into, outer: Count(), extent: Count(factor: work.blocks),
+                FK_I_REDUCE, source: partial, indices: nil, into: into, outer: Count(),
+                extent: Count(factor: work.blocks),
                 inner: weight, taken: Count(), mode: 0, along: false), cut: .units(weight, granule: 16),
             [
                 Access(buffer: partial, writes: false, touch: .all),

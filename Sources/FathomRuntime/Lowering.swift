@@ -473,7 +473,8 @@ struct Lowering {
             lowerCrossEntropy(id, logits: node.inputs[0], labels: node.inputs[1], gradient: nil)
         case .call(let fused) where fused.name == "softmaxCrossEntropyGradient":
             lowerCrossEntropy(id, logits: node.inputs[0], labels: node.inputs[1], gradient: node.inputs[2])
-        case .convolution, .convolutionInputGradient, .convolutionWeightGradient, .windowSum, .windowSpread, .windowArgMax,
+        case .convolution, .convolutionInputGradient, .convolutionWeightGradient, .windowSum, .windowSpread,
+            .windowArgMax,
             .windowGather, .windowScatterAdd:
             lowerWindow(id, node, bias: nil)
         case .summary, .exponentHistogram: lowerObservation(id)
@@ -591,7 +592,8 @@ struct Lowering {
             (outer, extent) = (Count(kept.map { shape[$0] }), Count(axes.map { shape[$0] }))
         case .middle(let rows, let block, let columns):
             (outer, extent, inner) = (
-                Count(power: rows.power - block.power, factor: block.factor == 0 ? 0 : rows.factor / block.factor), block,
+                Count(power: rows.power - block.power, factor: block.factor == 0 ? 0 : rows.factor / block.factor),
+                block,
                 columns
             )
         }

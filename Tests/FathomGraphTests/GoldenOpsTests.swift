@@ -186,7 +186,9 @@ private struct Built {
             // PyTorch has channels first: [B, C, H, W], and weights [filters, channels, H, W].
             let image = try graph.add(.transpose([0, 2, 3, 1]), [x])
             let (stride, padding) = (ints("stride")?[0] ?? 1, ints("padding")?[0] ?? 0)
-            let kernel = c.op == "conv2d" ? Array(c.inputs[1].shape.suffix(2)) : Array(repeating: ints("size")?[0] ?? 1, count: 2)
+            let kernel =
+                c.op == "conv2d"
+                ? Array(c.inputs[1].shape.suffix(2)) : Array(repeating: ints("size")?[0] ?? 1, count: 2)
             let window = Window(
                 kernel.map {
                     Window.Axis($0, stride: stride, dilation: ints("dilation")?[0] ?? 1, low: padding, high: padding)

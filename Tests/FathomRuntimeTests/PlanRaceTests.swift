@@ -109,7 +109,8 @@ import Testing
                 let (taps, input, output) = (size(w.kernel), size(w.in) * Int(w.cin), size(w.out) * Int(w.cout))
                 let weights = taps * Int(w.cin / w.groups) * Int(w.cout)
                 func images(_ p: UnsafeMutablePointer<Float>?, _ each: Int, writes: Bool) -> [(UInt, Int, Bool)] {
-                    p.map { [(UInt(bitPattern: $0) / 4 &+ UInt(share.lowerBound * each), share.count * each, writes)] } ?? []
+                    p.map { [(UInt(bitPattern: $0) / 4 &+ UInt(share.lowerBound * each), share.count * each, writes)] }
+                        ?? []
                 }
                 let index = c.index.map { UnsafeMutableRawPointer($0).assumingMemoryBound(to: Float.self) }
                 switch fk_conv_kind(UInt32(c.kind)) {
@@ -125,7 +126,9 @@ import Testing
                     let blocks = (share.lowerBound / Int(c.block))..<((share.upperBound - 1) / Int(c.block) + 1)
                     add(c.w, blocks.lowerBound * weights, blocks.count * weights, writes: true)
                     if share.upperBound == Int(c.images) {
-                        add(c.w, blocks.upperBound * weights, (Int(c.blocks) - blocks.upperBound) * weights, writes: true)
+                        add(
+                            c.w, blocks.upperBound * weights, (Int(c.blocks) - blocks.upperBound) * weights,
+                            writes: true)
                     }
                 case FK_CONV_PACK:
                     let each = weights / taps

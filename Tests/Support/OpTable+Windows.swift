@@ -10,7 +10,9 @@ extension OpTable {
         (Window([Axis(3, low: 1, high: 1), Axis(3, low: 1, high: 1)]), [5, 4], 3, 4, 1, .batch),
         (Window([Axis(3, stride: 2, low: 1, high: 1), Axis(2, stride: 2)]), [7, 6], 2, 5, 1, 2),
         (Window([Axis(2, stride: 3), Axis(1, stride: 2)]), [8, 5], 1, 2, 1, .batch),
-        (Window([Axis(3, dilation: 2, low: 2, high: 2), Axis(2, stride: 2, dilation: 3, low: 1)]), [5, 7], 2, 2, 1, 2),
+        (
+            Window([Axis(3, dilation: 2, low: 2, high: 2), Axis(2, stride: 2, dilation: 3, low: 1)]), [5, 7], 2, 2, 1, 2
+        ),
         (Window([Axis(3, low: 1, high: 1), Axis(3, low: 1, high: 1)]), [4, 4], 4, 6, 2, 2),
         (Window([Axis(3, stride: 2, low: 1), Axis(3, high: 2)]), [4, 5], 3, 3, 3, .batch),
         (Window([Axis(5, low: 2, high: 2), Axis(5, low: 2, high: 2)]), [3, 3], 1, 17, 1, 1),
@@ -26,7 +28,8 @@ extension OpTable {
             let y = Shape([images] + zip(window.axes, spatial).map { .fixed($0.outputs($1)) } + [.fixed(filters)])
             let w = Shape(window.axes.map { .fixed($0.extent) } + [.fixed(channels / groups), .fixed(filters)])
             return OpCase(
-                "\(x) \(window)\(groups == 1 ? "" : " groups \(groups)") to \(filters)", .reduction, linearIn: [[0], [1]]
+                "\(x) \(window)\(groups == 1 ? "" : " groups \(groups)") to \(filters)", .reduction,
+                linearIn: [[0], [1]]
             ) { b throws(GraphError) in
                 switch op(window, groups) {
                 case .convolutionInputGradient:
@@ -59,7 +62,8 @@ extension OpTable {
                 switch op(window) {
                 case .windowSpread: return try b.graph.add(op(window), [b.operand(y)], type: TensorType(.float32, x))
                 case .windowGather:
-                    return try b.graph.add(op(window), [b.operand(x), b.operand(y, .index(below: .fixed(window.taps)))])
+                    return try b.graph.add(
+                        op(window), [b.operand(x), b.operand(y, .index(below: .fixed(window.taps)))])
                 case .windowScatterAdd:
                     return try b.graph.add(
                         op(window), [b.operand(y), b.operand(y, .index(below: .fixed(window.taps)))],

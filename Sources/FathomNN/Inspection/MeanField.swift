@@ -324,7 +324,8 @@ public struct MeanField {
             made.parents = [(source, share * count(slot.node) / max(count(node.inputs[0]), 1))]
             return largest.root == nil ? largest : made
         case .argMax, .argSort, .windowArgMax: return constant(slot, 0)
-        case .convolutionInputGradient, .convolutionWeightGradient, .windowSpread, .windowScatterAdd, .iota, .scatterAdd, .scatterAddAlong, .cumulativeSum, .summary, .exponentHistogram, .call:
+        case .convolutionInputGradient, .convolutionWeightGradient, .windowSpread, .windowScatterAdd, .iota,
+            .scatterAdd, .scatterAddAlong, .cumulativeSum, .summary, .exponentHistogram, .call:
             var operands: [Int] = []
             for k in node.inputs.indices { operands.append(whole(k, &self)) }
             return unknown(slot, operands)
@@ -457,7 +458,9 @@ public struct MeanField {
         while let next = graph[id].inputs.first {
             switch graph[id].op {
             case .broadcast, .reshape, .binary(.div), .binary(.mul): id = next
-            case .sum: return next == entries[whole].node
+            case .sum:
+                if next == entries[whole].node { return true }
+                id = next
             default: return false
             }
         }

@@ -22,7 +22,8 @@ public struct Convolution: Layer {
 
     public init(
         _ filters: Int, kernel: [Int], stride: [Int] = [1], padding: Padding = .same, dilation: [Int] = [1],
-        groups: Int? = 1, bias: Bool = true, initializer: Initializer = .automatic, biasInitializer: Initializer = .zeros,
+        groups: Int? = 1, bias: Bool = true, initializer: Initializer = .automatic,
+        biasInitializer: Initializer = .zeros,
         file: StaticString = #fileID, line: UInt = #line
     ) {
         self.filters = filters
@@ -50,8 +51,9 @@ public struct Convolution: Layer {
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
         x.inLayer(identity, kind: "convolution") { layer in
-            guard let (window, channels) = layer.window(
-                "convolution", x, kernel, strides: stride, dilations: dilation, padding: padding)
+            guard
+                let (window, channels) = layer.window(
+                    "convolution", x, kernel, strides: stride, dilations: dilation, padding: padding)
             else { return x.poison }
             let groups = groups ?? channels
             guard filters > 0, groups > 0, channels % groups == 0, filters % groups == 0 else {

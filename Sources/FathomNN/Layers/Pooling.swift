@@ -62,12 +62,14 @@ public struct AveragePool: Layer {
         file: StaticString = #fileID, line: UInt = #line
     ) {
         self.init(
-            [size], stride: stride.map { [$0] }, padding: padding, countingPadding: countingPadding, file: file, line: line)
+            [size], stride: stride.map { [$0] }, padding: padding, countingPadding: countingPadding, file: file,
+            line: line)
     }
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
         x.inLayer(identity, kind: "averagePool") { layer in
-            guard let (window, _) = layer.window("averagePool", x, size, strides: stride ?? size, padding: padding) else {
+            guard let (window, _) = layer.window("averagePool", x, size, strides: stride ?? size, padding: padding)
+            else {
                 return x.poison
             }
             return x.averagePooled(window, countingPadding: countsPadding)

@@ -208,7 +208,8 @@ extension LayerKind.Option.Form {
             error.key = key
             throw error
         case (.padding, .text(let v)) where ["same", "valid"].contains(spelling(v)): return .text(spelling(v))
-        case (.padding, _): if let numbers = try? LayerKind.Option.Form.ints.value(from: given, key: key) { return numbers }
+        case (.padding, _):
+            if let numbers = try? LayerKind.Option.Form.ints.value(from: given, key: key) { return numbers }
         case (.ints, .list(let items)):
             let numbers = items.compactMap(whole)
             if numbers.count == items.count { return .ints(numbers) }

@@ -102,7 +102,9 @@ extension LayerKind {
             LayerKind(
                 "convolution", ["conv", "conv1d", "conv2d", "conv3d"], "filters that slide over channels-last images",
                 [need("filters", .int, "outputs at every place")]
-                    + window("kernel", "taps along each axis; one number stands for all", stride: .ints([1]), padding: "same")
+                    + window(
+                        "kernel", "taps along each axis; one number stands for all", stride: .ints([1]), padding: "same"
+                    )
                     + [
                         may("dilation", .ints, .ints([1]), "from tap to tap"),
                         may("groups", .int, .int(1), "groups of channels that do not see each other"),

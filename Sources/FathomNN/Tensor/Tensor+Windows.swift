@@ -84,7 +84,8 @@ extension Tensor {
     /// - Parameter countingPadding: whether padding counts as zeros (PyTorch's default), or not at all (Keras).
     public func averagePooled(_ window: Window, countingPadding: Bool = true) -> Tensor {
         let sums = windowSum(window)
-        guard !countingPadding, window.axes.contains(where: { $0.low > 0 || $0.high > 0 }), let spatial = spatialExtents,
+        guard !countingPadding, window.axes.contains(where: { $0.low > 0 || $0.high > 0 }),
+            let spatial = spatialExtents,
             sums.id != nil
         else { return sums / Double(Swift.max(window.taps, 1)) }
         // How many taps of an output lie inside is a product over the axes, known beforehand.
