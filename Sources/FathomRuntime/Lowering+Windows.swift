@@ -7,31 +7,59 @@ extension Lowering {
     /// do not depend on how many do.
     static let weightBlocks = 16
 
-    /// Weights that gradients of inputs read, packed once before the step.
+    /// Weights in the form in which products read them, made once before the step.
     mutating func packWeights() {
-        for (i, node) in graph.nodes.enumerated() {
-            guard grouping.groupOf[i] != nil, case .convolutionInputGradient = node.op,
-                grouping.isGiven(grouping.memory(of: node.inputs[1]))
-            else { continue }
-            _ = packed(NodeID(i), node)
+        for (i, node) in graph.nodes.enumerated() where grouping.groupOf[i] != nil || isAbsorbed(NodeID(i)) {
+            switch node.op {
+            case .convolution, .convolutionInputGradient:
+                if grouping.isGiven(grouping.memory(of: node.inputs[1])) { _ = packed(NodeID(i), node) }
+            default: break
+            }
         }
     }
 
-    /// The buffer of a convolution's weights as the gradient of its input reads them.
+    /// Whether the node is computed with the bias that is added to it.
+    private func isAbsorbed(_ id: NodeID) -> Bool { grouping.biased.values.contains { $0.product == id } }
+
+    /// Whether Winograd's transforms save products: a matter of the shapes alone, so that bits do not depend on anything else.
+    /// A few images do not pay for transformed weights.
+    private func isTransformed(_ window: Window, groups: Int, _ x: Shape, _ y: Shape) -> Bool {
+        guard groups == 1, window.axes.count == 2, let inputs = x.dims.last?.fixedValue,
+            let outputs = y.dims.last?.fixedValue,
+            inputs % 16 == 0, outputs % 16 == 0
+        else { return false }
+        return window.axes.allSatisfy { $0.extent == 3 && $0.stride == 1 && $0.dilation == 1 && $0.low <= 2 }
+            && Count([x[0]]).resolved(maxBatch) >= 8
+    }
+
+    /// The buffer of a convolution's weights as its products read them: the weights themselves, where nothing is to be changed.
     private mutating func packed(_ id: NodeID, _ node: Node) -> Int {
-        guard case .convolutionInputGradient(let window, let groups) = node.op else { return buffer(of: id) }
         let source = buffer(of: node.inputs[1])
-        let key = PackedKey(weight: source, window: window, groups: groups)
+        let (window, groups, isGradient): (Window, Int, Bool)
+        switch node.op {
+        case .convolution(let w, let g): (window, groups, isGradient) = (w, g, false)
+        case .convolutionInputGradient(let w, let g): (window, groups, isGradient) = (w, g, true)
+        default: return source
+        }
+        let (first, own) = (graph.shape(of: node.inputs[0]), node.type.shape)
+        let (x, y) = isGradient ? (own, first) : (first, own)
+        let isTransformed = isTransformed(window, groups: groups, x, y)
+        if !isGradient && !isTransformed { return source }
+        let key = PackedKey(
+            weight: source, window: window, groups: groups, isGradient: isGradient, isTransformed: isTransformed)
         if let known = packedOf[key] { return known }
         let weight = graph.shape(of: node.inputs[1])
-        buffers.append(Buffer(count: count(weight), home: .arena))
+        let channels = weight.dims.suffix(2).map { $0.fixedValue ?? 0 }
+        buffers.append(
+            Buffer(count: isTransformed ? Count(factor: 16 * channels[0] * channels[1]) : count(weight), home: .arena))
         let into = buffers.count - 1
         packedOf[key] = into
         var work = Convolution(
-            FK_CONV_PACK, window, groups: groups, input: node.type.shape, output: graph.shape(of: node.inputs[0]))
-        (work.w, work.x) = (source, into)
+            isGradient ? FK_CONV_PACK : FK_CONV_PACK_FORWARD, window, groups: groups, input: x, output: y)
+        (work.w, work.x, work.isTransformed) = (source, into, isTransformed)
+        let units = isTransformed ? channels[0] : window.taps
         emit(
-            id, "pack", .convolution(work), cut: .units(Count(factor: window.taps), granule: 1),
+            id, "pack", .convolution(work), cut: .units(Count(factor: units), granule: 1),
             [Access(buffer: source, writes: false, touch: .all), Access(buffer: into, writes: true, touch: .all)])
         return into
     }
@@ -52,13 +80,15 @@ extension Lowering {
         case .convolution(let window, let groups):
             let x = graph.shape(of: first)
             work = Convolution(FK_CONV_FORWARD, window, groups: groups, input: x, output: shape)
-            (work.x, work.w, work.y) = (buffer(of: first), second.map { buffer(of: $0) }, into)
+            (work.x, work.w, work.y) = (buffer(of: first), packed(id, node), into)
+            work.isTransformed = isTransformed(window, groups: groups, x, shape)
             work.bias = bias.map { buffer(of: $0) }
             flops = operations(window, groups, x, shape)
         case .convolutionInputGradient(let window, let groups):
             let y = graph.shape(of: first)
             work = Convolution(FK_CONV_INPUT, window, groups: groups, input: shape, output: y)
             (work.x, work.w, work.y) = (into, packed(id, node), buffer(of: first))
+            work.isTransformed = isTransformed(window, groups: groups, shape, y)
             flops = operations(window, groups, shape, y)
         case .convolutionWeightGradient(let window, let groups):
             let (x, y) = (graph.shape(of: first), second.map { graph.shape(of: $0) } ?? shape)
@@ -116,19 +146,20 @@ extension Lowering {
     ) {
         let node = graph[id]
         let into = buffer(of: id)
-        let weight = count(node.type.shape)
         var work = Convolution(FK_CONV_WEIGHT, window, groups: groups, input: x, output: y)
+        work.isTransformed = isTransformed(window, groups: groups, x, y)
+        let channels = node.type.shape.dims.suffix(2).map { $0.fixedValue ?? 0 }
+        let weight = work.isTransformed ? Count(factor: 16 * channels[0] * channels[1]) : count(node.type.shape)
         let images = work.images
         work.block = images.power == 1 ? batchGranule * images.factor : max(images.factor, 1)
         work.blocks = max(1, (images.resolved(maxBatch) + work.block - 1) / work.block)
-        let isAlone = work.blocks == 1
-        let partial: Int
-        if isAlone {
-            partial = into
-        } else {
-            buffers.append(Buffer(count: weight * Count(factor: work.blocks), home: .arena))
-            partial = buffers.count - 1
+        func temporary(_ count: Count) -> Int {
+            buffers.append(Buffer(count: count, home: .arena))
+            return buffers.count - 1
         }
+        let isAlone = work.blocks == 1
+        let total = work.isTransformed ? temporary(weight) : into
+        let partial = isAlone ? total : temporary(weight * Count(factor: work.blocks))
         let (source, gradient) = (buffer(of: node.inputs[0]), buffer(of: node.inputs[1]))
         (work.x, work.y, work.w) = (source, gradient, partial)
         let touch = isAlone ? Touch.first : imageTouch(images)
@@ -139,16 +170,23 @@ extension Lowering {
                 Access(buffer: gradient, writes: false, touch: touch),
                 Access(buffer: partial, writes: true, touch: touch),
             ], flops: flops)
-        if isAlone { return }
+        if !isAlone {
+            emit(
+                id, "sum of blocks",
+                .indexed(
+                    FK_I_REDUCE, source: partial, indices: nil, into: total, outer: Count(),
+                    extent: Count(factor: work.blocks), inner: weight, taken: Count(), mode: 0, along: false),
+                cut: .units(weight, granule: 16),
+                [
+                    Access(buffer: partial, writes: false, touch: .all),
+                    Access(buffer: total, writes: true, touch: .all),
+                ])
+        }
+        guard work.isTransformed else { return }
+        work.kind = FK_CONV_UNPACK
+        (work.x, work.w, work.y) = (total, into, nil)
         emit(
-            id, "sum of blocks",
-            .indexed(
-                FK_I_REDUCE, source: partial, indices: nil, into: into, outer: Count(),
-                extent: Count(factor: work.blocks),
-                inner: weight, taken: Count(), mode: 0, along: false), cut: .units(weight, granule: 16),
-            [
-                Access(buffer: partial, writes: false, touch: .all),
-                Access(buffer: into, writes: true, touch: .all),
-            ])
+            id, "unpack", .convolution(work), cut: .units(Count(factor: channels[0]), granule: 1),
+            [Access(buffer: total, writes: false, touch: .all), Access(buffer: into, writes: true, touch: .all)])
     }
 }

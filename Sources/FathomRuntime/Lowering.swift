@@ -26,6 +26,8 @@ struct Lowering {
         var weight: Int
         var window: Window
         var groups: Int
+        var isGradient: Bool
+        var isTransformed: Bool
     }
     /// Elements at the largest tap, made together with the taps.
     var madeWithTaps: Set<NodeID> = []

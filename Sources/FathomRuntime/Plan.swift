@@ -160,6 +160,8 @@ struct Convolution {
     var y: Int? = nil
     var bias: Int? = nil
     var index: Int? = nil
+    /// Whether Winograd's transforms save products (see `winograd.inc`).
+    var isTransformed = false
     /// Images of a block of the weights' gradient, and the blocks in all.
     var block = 1
     var blocks = 1

@@ -159,6 +159,10 @@ struct ModelRow: Sendable, CustomTestStringConvertible {
             }
             Tanh(); GlobalPool(); Dense(5)
         },
+        ModelRow("convolutions, many channels", [5, 6, 3]) {
+            Convolution(16, kernel: 3); Tanh(); Convolution(48, kernel: 3); BatchNorm(); Tanh()
+            Convolution(16, kernel: 3, padding: .valid); Tanh(); Flatten(); Dense(5)
+        },
         ModelRow("convolutions in groups", [7, 8]) {
             Convolution(8, kernel: 3, groups: nil); Tanh(); Convolution(6, kernel: 3, dilation: 2, groups: 2); Tanh()
             AveragePool(3, stride: 2, padding: .explicit([1]), countingPadding: false); LayerNorm(); GlobalPool(.max)

@@ -107,7 +107,8 @@ import Testing
                 let w = c.window
                 func size(_ tuple: (Int64, Int64, Int64)) -> Int { Int(tuple.0 * tuple.1 * tuple.2) }
                 let (taps, input, output) = (size(w.kernel), size(w.in) * Int(w.cin), size(w.out) * Int(w.cout))
-                let weights = taps * Int(w.cin / w.groups) * Int(w.cout)
+                let channels = Int(w.cin / w.groups) * Int(w.cout)
+                let weights = (c.winograd != 0 ? 16 : taps) * channels
                 func images(_ p: UnsafeMutablePointer<Float>?, _ each: Int, writes: Bool) -> [(UInt, Int, Bool)] {
                     p.map { [(UInt(bitPattern: $0) / 4 &+ UInt(share.lowerBound * each), share.count * each, writes)] }
                         ?? []
@@ -131,10 +132,17 @@ import Testing
                             writes: true)
                     }
                 case FK_CONV_PACK:
-                    let each = weights / taps
-                    add(c.w, share.lowerBound * each, share.count * each, writes: false)
-                    // Where a tap goes depends on its phase.
-                    if t == 0 || !isAlone { add(c.x, 0, 0, writes: true) }
+                    // Where a tap goes depends on its phase: only that the others are not touched before a barrier is checked.
+                    add(c.w, 0, taps * channels, writes: false)
+                    if t == 0 { add(c.x, 0, weights, writes: true) }
+                case FK_CONV_PACK_FORWARD, FK_CONV_UNPACK:
+                    let makesWeights = fk_conv_kind(UInt32(c.kind)) == FK_CONV_UNPACK
+                    let n = Int(w.cout)
+                    for (p, places, writes) in [(c.x, 16, !makesWeights), (c.w, 9, makesWeights)] {
+                        for place in 0..<places {
+                            add(p, place * channels + share.lowerBound * n, share.count * n, writes: writes)
+                        }
+                    }
                 default:
                     let makesInput = [FK_WINDOW_SPREAD, FK_WINDOW_SCATTER].contains(fk_conv_kind(UInt32(c.kind)))
                     let makesIndex = [FK_WINDOW_MAX, FK_WINDOW_ARGMAX].contains(fk_conv_kind(UInt32(c.kind)))

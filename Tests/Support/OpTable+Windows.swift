@@ -17,6 +17,9 @@ extension OpTable {
         (Window([Axis(3, stride: 2, low: 1), Axis(3, high: 2)]), [4, 5], 3, 3, 3, .batch),
         (Window([Axis(5, low: 2, high: 2), Axis(5, low: 2, high: 2)]), [3, 3], 1, 17, 1, 1),
         (Window([Axis(3, low: 1, high: 1)]), [9], 3, 2, 1, .batch(multiple: 2)),
+        // Sizes for which transforms save products.
+        (Window([Axis(3, low: 1, high: 1), Axis(3, low: 1, high: 1)]), [4, 4], 16, 16, 1, 8),
+        (Window([Axis(3, low: 2), Axis(3, low: 1, high: 2)]), [3, 2], 32, 16, 1, 9),
         (Window([Axis(4, stride: 3, dilation: 2, low: 3, high: 6)]), [8], 2, 4, 2, 2),
         (Window([Axis(2, stride: 2), Axis(2, low: 1), Axis(3, low: 1, high: 1)]), [4, 3, 3], 2, 3, 1, 2),
     ]

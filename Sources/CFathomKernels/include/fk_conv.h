@@ -26,6 +26,8 @@ enum fk_conv_kind {
     FK_CONV_INPUT,                      // y's gradient in `y`, packed weights in `w` → x's gradient in `x`
     FK_CONV_WEIGHT,                     // x, y's gradient → one array like w for every block of images
     FK_CONV_PACK,                       // w → packed, in `x`: as FK_CONV_INPUT reads it
+    FK_CONV_PACK_FORWARD,               // w → transformed, in `x`: as FK_CONV_FORWARD reads it
+    FK_CONV_UNPACK,                     // transformed gradient in `x` → the weights' gradient in `w`
     FK_WINDOW_SUM,                      // x → y
     FK_WINDOW_SPREAD,                   // y → x: the adjoint of the sum
     FK_WINDOW_MAX,                      // x → y and, where `index` is there, the tap of the first largest element
@@ -37,6 +39,10 @@ enum fk_conv_kind {
 typedef struct {
     fk_window window;
     int32_t kind;
+    // Whether products are saved by Winograd's transforms (see winograd.inc): of 3 × 3 taps on images of two axes with stride,
+    // dilation and groups of 1, padding of at most 2 and channels in multiples of 16. FK_CONV_FORWARD and FK_CONV_INPUT then
+    // read [16, cin, cout] or [16, cout, cin], and FK_CONV_WEIGHT makes [16, cin, cout]. Bits differ from the direct sums'.
+    int32_t winograd;
     int64_t images;                     // in all
     int64_t block, blocks;              // FK_CONV_WEIGHT: images of a block, and the blocks; those without images are 0
     float *x, *w, *y;
@@ -46,7 +52,7 @@ typedef struct {
 
 // Bytes of scratch, aligned to 64, for one call.
 size_t fk_conv_scratch(const fk_conv *);
-// Images [lo, hi), or taps of FK_CONV_PACK. A block of the weights' gradient is one caller's, its images in order.
+// Images [lo, hi); taps of FK_CONV_PACK; of transformed weights input channels. A block of the weights' gradient is one caller's, its images in order.
 void fk_conv_run(const fk_conv *, int64_t lo, int64_t hi, void *scratch);
 
 #endif
