@@ -583,7 +583,8 @@ public final class Executable {
             cout: Int64(c.output.last ?? 1))
         let images = c.images.resolved(batch)
         x.u.conv = fk_conv(
-            window: window, kind: Int32(c.kind.rawValue), winograd: c.isTransformed ? 1 : 0, images: Int64(images),
+            window: window, kind: Int32(c.kind.rawValue), winograd: c.isTransformed ? 1 : 0,
+            by_lines: c.byLines ? 1 : 0, images: Int64(images),
             block: Int64(c.block),
             blocks: Int64(c.blocks), x: c.x.map { pointer($0) }, w: c.w.map { pointer($0) }, y: c.y.map { pointer($0) },
             bias: c.bias.map { UnsafePointer(pointer($0)) },

@@ -120,6 +120,11 @@ extension Lowering {
             (work.x, work.y, work.index) = (into, buffer(of: first), second.map { buffer(of: $0) })
         default: return
         }
+        if case .convolution = node.op, sharesLines, work.images.power == 1, work.output.count == 3,
+            work.output[0] % 4 == 0
+        {
+            return lowerLines(id, work, flops)
+        }
         let touch = imageTouch(work.images)
         let makesInput = work.kind == FK_CONV_INPUT || work.kind == FK_WINDOW_SPREAD || work.kind == FK_WINDOW_SCATTER
         let makesIndex = work.kind == FK_WINDOW_ARGMAX || work.kind == FK_WINDOW_MAX
@@ -129,6 +134,23 @@ extension Lowering {
         if let index = work.index { accesses.append(Access(buffer: index, writes: makesIndex, touch: touch)) }
         for b in [work.w, work.bias] { if let b { accesses.append(Access(buffer: b, writes: false, touch: .all)) } }
         emit(id, node.op.name, .convolution(work), cut: imageCut(work.images), accesses, flops: flops)
+    }
+
+    /// A convolution whose output threads share out by quarters of images: they read over each other's borders.
+    private mutating func lowerLines(_ id: NodeID, _ convolution: Convolution, _ flops: Count) {
+        var work = convolution
+        work.byLines = true
+        let (lines, width) = (work.output[0], work.output[1])
+        let count = work.images.factor * lines
+        var accesses = [work.x, work.w, work.bias].compactMap { $0 }.map {
+            Access(buffer: $0, writes: false, touch: .all)
+        }
+        if let y = work.y {
+            let rows = Count(power: 1, factor: count * width)
+            accesses.append(Access(buffer: y, writes: true, touch: .sharing(rows, granule: rowGranule(rows))))
+        }
+        let cut = Count(power: 1, factor: count)
+        emit(id, "convolution", .convolution(work), cut: .rows(cut, granule: rowGranule(cut)), accesses, flops: flops)
     }
 
     private func imageCut(_ images: Count) -> Cut {

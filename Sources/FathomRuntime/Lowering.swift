@@ -20,6 +20,8 @@ struct Lowering {
     var named: [Buffer.Home: Int] = [:]
     /// Rows of the batch that threads share out as one: with images, what the weights' gradient sums in one block.
     let batchGranule: Int
+    /// Whether threads share out the lines of an image, in quarters: there are too few images for all of them.
+    var sharesLines: Bool { grouping.hasWindows && maxBatch < 4 }
     /// Packed weights of convolutions.
     var packedOf: [PackedKey: Int] = [:]
     struct PackedKey: Hashable {
@@ -278,8 +280,9 @@ struct Lowering {
     }
 
     /// How many rows threads share out as one.
-    private func rowGranule(_ rows: Count) -> Int {
-        rows.power == 1 && grouping.hasWindows ? batchGranule * rows.factor : 8
+    func rowGranule(_ rows: Count) -> Int {
+        guard rows.power == 1, grouping.hasWindows else { return 8 }
+        return sharesLines && rows.factor % 4 == 0 ? rows.factor / 4 : batchGranule * rows.factor
     }
 
     /// Gives a one-row domain rows, when only whole elements and scalars are in it.

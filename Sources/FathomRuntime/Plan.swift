@@ -162,6 +162,8 @@ struct Convolution {
     var index: Int? = nil
     /// Whether Winograd's transforms save products (see `winograd.inc`).
     var isTransformed = false
+    /// Whether threads share out lines of the output instead of images.
+    var byLines = false
     /// Images of a block of the weights' gradient, and the blocks in all.
     var block = 1
     var blocks = 1

@@ -62,6 +62,25 @@ import Testing
         }
     }
 
+    /// A plan for few images shares out their lines.
+    @Test(arguments: ModelRow.layers.filter { $0.name.hasPrefix("convolutions") }) func linesChangeNoBit(
+        _ row: ModelRow
+    )
+        throws
+    {
+        let model = try ModelStep(row, SGD(momentum: 0.9))
+        let batch = model.batch(2)
+        var results: [[Float]] = []
+        for threads in [1, 2, 3, 4] {
+            let executable = try model.executable(maxBatch: 3, threads: threads, graph: model.plain())
+            try PlanRaceTests.check(executable, batches: [3, 1], row.name)
+            model.feed(executable, batch, step: 1)
+            try executable.run(batch: 2)
+            results.append(executable.output("loss", batch: 2))
+        }
+        for other in results { ModelTests.expectSameBits(row.name, other, results[0]) }
+    }
+
     @Test(arguments: ModelRow.all + awkward) func sameBitsOnAnyNumberOfThreads(_ row: ModelRow) throws {
         let model = try ModelStep(row, row.name.count % 2 == 0 ? SGD(momentum: 0.9) : Adam(epsilon: 1e-2))
         for size in DeterminismTests.awkward.contains(where: { $0.name == row.name }) ? [37, 70] : [37] {

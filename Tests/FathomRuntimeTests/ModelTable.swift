@@ -141,7 +141,7 @@ struct ModelRow: Sendable, CustomTestStringConvertible {
         ModelRow("deep", [16]) {
             for _ in 0..<12 { Dense(16); Tanh() }; Dense(5)
         },
-        ModelRow("convolutions", [6, 5, 2]) {
+        ModelRow("convolutions", [6, 8, 2]) {
             Convolution(9, kernel: 3); Tanh(); MaxPool(2);
             Convolution(17, kernel: [2, 3], padding: .valid, bias: false)
             Activate(.gelu); Flatten(); Dense(5)
@@ -149,7 +149,8 @@ struct ModelRow: Sendable, CustomTestStringConvertible {
         ModelRow("convolutions, batch norm", [6, 6, 3]) {
             Convolution(16, kernel: 3, bias: false); BatchNorm(); Activate(.silu)
             Residual {
-                Convolution(16, kernel: 3, bias: false); BatchNorm(); Tanh(); Convolution(16, kernel: 3); BatchNorm()
+                Convolution(16, kernel: 3, bias: false); BatchNorm(); Tanh(); Convolution(16, kernel: 3, bias: false)
+                BatchNorm()
             }
             Parallel(joinedBy: .sum) {
                 Convolution(5, kernel: 3, stride: 2, padding: .explicit([1]), bias: false)
@@ -160,7 +161,7 @@ struct ModelRow: Sendable, CustomTestStringConvertible {
             Tanh(); GlobalPool(); Dense(5)
         },
         ModelRow("convolutions, many channels", [5, 6, 3]) {
-            Convolution(16, kernel: 3); Tanh(); Convolution(48, kernel: 3); BatchNorm(); Tanh()
+            Convolution(16, kernel: 3); Tanh(); Convolution(48, kernel: 3, bias: false); BatchNorm(); Tanh()
             Convolution(16, kernel: 3, padding: .valid); Tanh(); Flatten(); Dense(5)
         },
         ModelRow("convolutions in groups", [7, 8]) {

@@ -115,6 +115,24 @@ import Testing
                 }
                 let index = c.index.map { UnsafeMutableRawPointer($0).assumingMemoryBound(to: Float.self) }
                 switch fk_conv_kind(UInt32(c.kind)) {
+                case FK_CONV_FORWARD where c.by_lines != 0:
+                    // Its lines, and of the input what is a window's reach around them.
+                    let line = output / Int(w.out.1)
+                    add(c.y, share.lowerBound * line, share.count * line, writes: true)
+                    for u in share {
+                        let (image, h) = u.quotientAndRemainder(dividingBy: Int(w.out.1))
+                        let first = h * Int(w.stride.1) - Int(w.low.1)
+                        for row in max(
+                            first, 0)..<max(
+                                first, 0, min(first + Int((w.kernel.1 - 1) * w.dilation.1) + 1, Int(w.in.1)))
+                        {
+                            add(
+                                c.x, (image * Int(w.in.1) + row) * input / Int(w.in.1), input / Int(w.in.1),
+                                writes: false)
+                        }
+                    }
+                    add(c.w, 0, weights, writes: false)
+                    add(c.bias, 0, Int(w.cout), writes: false)
                 case FK_CONV_FORWARD:
                     runs += images(c.x, input, writes: false) + images(c.y, output, writes: true)
                     add(c.w, 0, weights, writes: false)

@@ -43,6 +43,7 @@ typedef struct {
     // dilation and groups of 1, padding of at most 2 and channels in multiples of 16. FK_CONV_FORWARD and FK_CONV_INPUT then
     // read [16, cin, cout] or [16, cout, cin], and FK_CONV_WEIGHT makes [16, cin, cout]. Bits differ from the direct sums'.
     int32_t winograd;
+    int32_t by_lines;                   // FK_CONV_FORWARD of one depth: units are lines of outputs instead of images
     int64_t images;                     // in all
     int64_t block, blocks;              // FK_CONV_WEIGHT: images of a block, and the blocks; those without images are 0
     float *x, *w, *y;
@@ -52,7 +53,7 @@ typedef struct {
 
 // Bytes of scratch, aligned to 64, for one call.
 size_t fk_conv_scratch(const fk_conv *);
-// Images [lo, hi); taps of FK_CONV_PACK; of transformed weights input channels. A block of the weights' gradient is one caller's, its images in order.
+// Images [lo, hi), or their lines; taps of FK_CONV_PACK; of transformed weights input channels. A block of the weights' gradient is one caller's, its images in order.
 void fk_conv_run(const fk_conv *, int64_t lo, int64_t hi, void *scratch);
 
 #endif

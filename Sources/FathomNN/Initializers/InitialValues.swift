@@ -71,6 +71,8 @@ extension Trace {
                     .slice, .windowSum, .windowGather,
                     .concat:
                     break
+                // What normalises comes between a product and its activation.
+                case .call(let fused) where fused.name == BatchNorm.normalizing.name: break
                 // A formula written without an `Activation`.
                 case .unary(.tanh): return .tanh
                 case .unary(.sigmoid): return .sigmoid

@@ -78,7 +78,7 @@ public struct BatchNorm: Layer {
     ///
     /// The gradient counts mean and deviation as what they are, functions of x over all axes but the last, so that it needs
     /// two sums over the batch instead of four, and none after another; those two operands get no gradient of their own.
-    private static let normalizing = FusedOp(
+    static let normalizing = FusedOp(
         "batchNorm",
         gradient: { (graph: inout Graph, inputs: [NodeID], _: NodeID, g: NodeID) throws(GraphError) in
             let (x, mean, inverse) = (inputs[0], inputs[1], inputs[2])
