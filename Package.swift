@@ -47,6 +47,11 @@ let package = Package(
                 .embedInCode("Report/Page/page.css"), .embedInCode("Report/Page/page.js"),
                 .embedInCode("Report/Page/uPlot.min.css"), .embedInCode("Report/Page/uPlot.iife.min.js"),
             ]),
+        // The lab's experiments, and their own source text for the pages.
+        .target(name: "CFathomLabListings"),
+        .target(
+            name: "FathomLab", dependencies: ["Fathom", "FathomReference", "CFathomLabListings"],
+            resources: [.embedInCode("Site/lab.css")]),
         .target(
             name: "Fathom",
             dependencies: [
@@ -55,7 +60,7 @@ let package = Package(
         .executableTarget(
             name: "FathomCLI",
             dependencies: [
-                "Fathom", "FathomReference",
+                "Fathom", "FathomLab", "FathomReference",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -81,6 +86,7 @@ let package = Package(
         .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
         .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
         .testTarget(name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis"]),
+        .testTarget(name: "FathomLabTests", dependencies: ["FathomLab"]),
         .testTarget(name: "FathomCLITests", dependencies: ["FathomTraining", "FathomCLI"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,0 +1,7 @@
+extension Experiment {
+    /// Every experiment, in the order of the site: from one neuron to deep networks.
+    public static let all: [Experiment] = [
+        .activations,
+        .zigzag,
+    ]
+}

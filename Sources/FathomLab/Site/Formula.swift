@@ -1,0 +1,148 @@
+import Foundation
+
+/// A formula as MathML, which browsers draw by themselves, from a small part of TeX's notation.
+///
+/// Letters, numbers and signs stand for themselves (`σ`, `≤`, `·`, `′`); `_` and `^` set lower and upper indices, braces
+/// group. Commands: `\frac{a}{b}`, `\sqrt{a}`, `\text{words}`, `\bar{a}`, `\hat{a}`, `\sum`, `\prod`, `\cases{a & b \\ c & d}`,
+/// `\matrix{…}`, `\quad`, and names of functions such as `\ln`.
+struct Formula {
+    private var rest: Substring
+
+    static func mathML(_ text: String, isDisplay: Bool) -> String {
+        var formula = Formula(rest: text[...])
+        return "<math\(isDisplay ? " display=\"block\"" : "")>\(formula.row(until: nil))</math>"
+    }
+
+    private static let functions: Set<String> = [
+        "ln", "log", "exp", "tanh", "sin", "cos", "max", "min", "relu", "softmax", "erf", "Var", "sign", "arctan",
+        "arcsin",
+    ]
+    private static let signs: [String: String] = [
+        "cdot": "·", "times": "×", "le": "≤", "ge": "≥", "ne": "≠", "approx": "≈", "to": "→", "infty": "∞",
+        "partial": "∂", "in": "∈", "pm": "±", "dots": "…",
+    ]
+
+    private mutating func row(until end: Character?) -> String {
+        var parts: [String] = []
+        while let c = rest.first {
+            if c == end {
+                rest.removeFirst()
+                break
+            }
+            if let part = scripted() { parts.append(part) }
+        }
+        return parts.count == 1 ? parts[0] : "<mrow>\(parts.joined())</mrow>"
+    }
+
+    /// An atom with its indices.
+    private mutating func scripted() -> String? {
+        let isBig = rest.hasPrefix("\\sum") || rest.hasPrefix("\\prod")
+        guard let base = atom() else { return nil }
+        var lower: String?
+        var upper: String?
+        while let c = rest.first {
+            if c == "′" {
+                rest.removeFirst()
+                upper = (upper ?? "") + "<mo>′</mo>"
+            } else if c == "_" || c == "^" {
+                rest.removeFirst()
+                let script = atom() ?? ""
+                if c == "_" { lower = script } else { upper = (upper ?? "") + script }
+            } else {
+                break
+            }
+        }
+        let (under, over) = (lower, upper.map { "<mrow>\($0)</mrow>" })
+        switch (under, over) {
+        case (nil, nil): return base
+        case (let l?, nil): return isBig ? "<munder>\(base)\(l)</munder>" : "<msub>\(base)\(l)</msub>"
+        case (nil, let u?): return isBig ? "<mover>\(base)\(u)</mover>" : "<msup>\(base)\(u)</msup>"
+        case (let l?, let u?):
+            return isBig ? "<munderover>\(base)\(l)\(u)</munderover>" : "<msubsup>\(base)\(l)\(u)</msubsup>"
+        }
+    }
+
+    private mutating func atom() -> String? {
+        guard let c = rest.first else { return nil }
+        if c == "\\" { return command() }
+        if c == "{" {
+            rest.removeFirst()
+            return row(until: "}")
+        }
+        if c.isWhitespace {
+            rest.removeFirst()
+            return nil
+        }
+        if c.isNumber, c.isASCII {
+            let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+            rest = rest.dropFirst(digits.count)
+            return "<mn>\(digits)</mn>"
+        }
+        rest.removeFirst()
+        let text = Self.escaped(String(c))
+        return c.isLetter ? "<mi>\(text)</mi>" : "<mo>\(text)</mo>"
+    }
+
+    private mutating func command() -> String {
+        rest.removeFirst()
+        let name = String(rest.prefix { $0.isLetter })
+        rest = rest.dropFirst(name.count)
+        switch name {
+        case "":
+            // An escaped sign, `\{`.
+            guard let sign = rest.popFirst() else { return "" }
+            return "<mo>\(Self.escaped(String(sign)))</mo>"
+        case "frac": return "<mfrac>\(argument())\(argument())</mfrac>"
+        case "sqrt": return "<msqrt>\(argument())</msqrt>"
+        case "bar": return "<mover accent=\"true\">\(argument())<mo>¯</mo></mover>"
+        case "hat": return "<mover accent=\"true\">\(argument())<mo>^</mo></mover>"
+        case "text": return "<mtext>\(Self.escaped(raw()))</mtext>"
+        case "sum": return "<mo largeop=\"true\">∑</mo>"
+        case "prod": return "<mo largeop=\"true\">∏</mo>"
+        case "quad": return "<mspace width=\"1.4em\"/>"
+        case "cases": return "<mrow><mo>{</mo>\(table(raw(), "left"))</mrow>"
+        case "matrix": return "<mrow><mo>(</mo>\(table(raw(), "center"))<mo>)</mo></mrow>"
+        default:
+            if let sign = Self.signs[name] { return sign == "∞" ? "<mi>∞</mi>" : "<mo>\(sign)</mo>" }
+            if Self.functions.contains(name) { return "<mi>\(name)</mi><mspace width=\"0.15em\"/>" }
+            return "<mtext>\(Self.escaped(name))</mtext>"
+        }
+    }
+
+    private func table(_ text: String, _ align: String) -> String {
+        let rows = text.components(separatedBy: "\\\\").map { line in
+            line.components(separatedBy: "&").map { cell in
+                var inner = Formula(rest: cell[...])
+                return "<mtd style=\"text-align:\(align)\">\(inner.row(until: nil))</mtd>"
+            }.joined()
+        }
+        return "<mtable>\(rows.map { "<mtr>\($0)</mtr>" }.joined())</mtable>"
+    }
+
+    private mutating func argument() -> String {
+        while rest.first?.isWhitespace == true { rest.removeFirst() }
+        return atom() ?? "<mrow></mrow>"
+    }
+
+    /// What stands in the braces, unread.
+    private mutating func raw() -> String {
+        guard rest.first == "{" else { return "" }
+        rest.removeFirst()
+        var depth = 1
+        var text = ""
+        while let c = rest.popFirst() {
+            if c == "{" { depth += 1 }
+            if c == "}" {
+                depth -= 1
+                if depth == 0 { break }
+            }
+            text.append(c)
+        }
+        return text
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
+            .replacingOccurrences(of: ">", with: "&gt;")
+    }
+}
