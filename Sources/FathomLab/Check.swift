@@ -75,6 +75,13 @@ public struct Check: Sendable {
             interval: Self.interval(measured))
     }
 
+    /// Without chance: at or below `bound`.
+    public static func atMost(_ claim: String, _ bound: Double, measured: Double) -> Check {
+        Check(
+            claim, "≤ \(Text.number(bound))", Text.number(measured), measured <= bound ? .holds : .contradicted,
+            expected: bound, value: measured)
+    }
+
     /// Something that is so or not, without chance.
     public static func isTrue(_ claim: String, theory: String, measured: String, _ holds: Bool) -> Check {
         Check(claim, theory, measured, holds ? .holds : .contradicted)
@@ -118,7 +125,7 @@ public enum Text {
     /// 0.123 ± 0.004, with the digits that the interval leaves.
     public static func estimate(_ e: Estimate) -> String {
         guard e.values.count > 1 else { return number(e.mean) + " (one run)" }
-        guard e.halfWidth > 0, e.halfWidth.isFinite, e.mean != 0 else { return number(e.mean) }
+        guard e.halfWidth > 1e-5 * abs(e.mean), e.halfWidth.isFinite, e.mean != 0 else { return number(e.mean) }
         let size = max(abs(e.mean), e.halfWidth)
         let exponent = Int(Foundation.log10(size).rounded(.down))
         let spread = Int(Foundation.log10(e.halfWidth).rounded(.down))
