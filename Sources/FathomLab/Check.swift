@@ -133,10 +133,11 @@ public enum Text {
         let digits = min(6, max(1, exponent - spread + 1))
         if exponent >= 5 || exponent < -3 {
             let unit = pow(10, Double(exponent))
-            return "(\(fixed(e.mean / unit, digits)) ± \(fixed(e.halfWidth / unit, digits)))×\(power(exponent))"
+            return
+                "(\(fixed(e.mean / unit, digits))\u{A0}±\u{A0}\(fixed(e.halfWidth / unit, digits)))×\(power(exponent))"
         }
         let places = max(0, digits - exponent)
-        return "\(fixed(e.mean, places)) ± \(fixed(e.halfWidth, places))"
+        return "\(fixed(e.mean, places))\u{A0}±\u{A0}\(fixed(e.halfWidth, places))"
     }
 
     private static func minus(_ text: String) -> String { text.replacingOccurrences(of: "-", with: "−") }

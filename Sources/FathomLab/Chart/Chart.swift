@@ -31,7 +31,7 @@ public struct Chart: Sendable {
         }
     }
 
-    /// Width and height in units of which a letter has about seven.
+    /// Width and height in units of which a letter has about eight.
     public enum Size: Sendable {
         /// Alone on a page.
         case wide
@@ -41,7 +41,7 @@ public struct Chart: Sendable {
 
         var extent: (width: Double, height: Double) {
             switch self {
-            case .wide: (480, 330)
+            case .wide: (480, 340)
             case .square: (440, 420)
             case .small: (300, 230)
             }

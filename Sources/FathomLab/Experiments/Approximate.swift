@@ -98,11 +98,11 @@ private enum ApproximateMeasurement {
                 "errors", title: "Error by the number of hidden units",
                 caption:
                     "The mean over three curves, as a share of their own spread, after \(steps) updates. Only the straight line stays where it is.",
-                chart), try regions(steps: min(steps, 2000)), try fits(steps: steps), chains,
+                chart), try regions(steps: steps), try fits(steps: steps), chains,
         ]
         findings.conclusion = """
             Every activation with a bend copies the curves to a few per cent, and more units help until training itself is the limit. \
-            With \(widths.last ?? 0) units the best and the worst of them are \(Text.number(pow(10, (decades.max() ?? 0) - (decades.min() ?? 0)))) \
+            With \(widths.last ?? 0) units the best and the worst of them are \(Text.fixed(pow(10, (decades.max() ?? 0) - (decades.min() ?? 0)), 0)) \
             times apart; the identity misses by \(Text.percent(last.first { $0.name == "identity" }?.error.mean ?? .nan)) with any number.
             """
         findings.corrections = [
@@ -222,7 +222,7 @@ private enum ApproximateMeasurement {
 
     /// Decision borders on spirals that get better with width.
     private static func regions(steps: Int) throws -> Figure {
-        let data = try SyntheticSets.spirals(count: 600, arms: 2, turns: 0.9, seed: 1)
+        let data = try SyntheticSets.spirals(count: 600, arms: 2, turns: 1.5, seed: 1)
         let grid = (0..<30).map { -1.1 + 2.2 * (Double($0) + 0.5) / 30 }
         let points = grid.flatMap { y in grid.map { [Float($0), Float(y)] } }
         let charts = try [2, 4, 8, 16, 32, 64].map { width in

@@ -183,7 +183,9 @@ private enum BiasDriftMeasurement {
         }
         return Figure(
             "hinges", title: "The hinges of all units during training",
-            caption: "One line a unit. The data lie between the dotted lines; a hinge outside bends nothing.", charts)
+            caption:
+                "One line a unit. The data lie between the dotted lines; a hinge outside bends nothing. Where a line leaves the picture, the weight of its unit passes 0.",
+            charts)
     }
 
     private static func fits(_ names: [String], _ runs: [Run]) -> Figure {
@@ -235,7 +237,7 @@ private enum BiasDriftMeasurement {
         return Figure(
             "digits", title: "The first layer on handwritten digits",
             caption:
-                "How far from the origin each unit's wall lies. All start at 0; training moves most of them to negative distances or positive ones.",
+                "How far from the origin each unit's wall lies. All start at 0, at the dotted line; training moves each by its own amount.",
             chart)
     }
 }

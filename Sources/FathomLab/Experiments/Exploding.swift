@@ -175,7 +175,8 @@ private enum ExplodingMeasurement {
                 optimizer: SGD(learningRate: product / 2))
             let losses = try session.train(steps: 30)
             chart.line(
-                "ηλ = \(Text.number(product))", x: losses.indices.map(Double.init), y: losses.map { max($0, 1e-9) })
+                "ηλ = \(Text.number(product))", x: losses.indices.map(Double.init),
+                y: losses.map { $0 > 1e-9 ? $0 : .nan })
             findings.checks.append(
                 .equal(
                     "factor of the loss per step, ηλ = \(Text.number(product)): (1 − ηλ)²",

@@ -184,7 +184,7 @@ private enum LinearCollapseMeasurement {
             x: grid, y: grid, grid.indices.map { r in Array(shares[r * 28..<(r + 1) * 28]) }, in: 0...1,
             colors: .diverging)
         for label in [Int32(0), 1] {
-            let rows = (data.labels ?? []).indices.filter { data.labels?[$0] == label && $0 % 4 < 2 }
+            let rows = (data.labels ?? []).indices.filter { data.labels?[$0] == label && $0 % 3 == 0 }
             chart.dots(
                 x: rows.map { Double(data.inputs.values[2 * $0]) },
                 y: rows.map { Double(data.inputs.values[2 * $0 + 1]) },

@@ -122,13 +122,16 @@ struct Formula {
     }
 
     private func table(_ text: String, _ align: String) -> String {
-        let rows = text.components(separatedBy: "\\\\").map { line in
-            line.components(separatedBy: "&").map { cell in
+        var out = "<mtable>"
+        for line in text.components(separatedBy: "\\\\") {
+            out += "<mtr>"
+            for cell in line.components(separatedBy: "&") {
                 var inner = Formula(rest: cell[...])
-                return "<mtd style=\"text-align:\(align)\">\(inner.row(until: nil))</mtd>"
-            }.joined()
+                out += "<mtd style=\"text-align:\(align)\">\(inner.row(until: nil))</mtd>"
+            }
+            out += "</mtr>"
         }
-        return "<mtable>\(rows.map { "<mtr>\($0)</mtr>" }.joined())</mtable>"
+        return out + "</mtable>"
     }
 
     private mutating func argument() -> String {
