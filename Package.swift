@@ -70,6 +70,7 @@ let package = Package(
         .executableTarget(name: "SpiralsExample", dependencies: ["Fathom"], path: "Examples/Spirals"),
         .executableTarget(name: "CustomLayerExample", dependencies: ["Fathom"], path: "Examples/CustomLayer"),
         .executableTarget(name: "DoctorExample", dependencies: ["Fathom"], path: "Examples/Doctor"),
+        .executableTarget(name: "TutorialExample", dependencies: ["Fathom"], path: "Examples/Tutorial"),
         .executableTarget(name: "ServerExample", dependencies: ["Fathom"], path: "Examples/Server"),
 
         // The table of operations with their cases, which the graph's and the runtime's tests share; golden values.
@@ -85,8 +86,8 @@ let package = Package(
         .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
         .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
         .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
-        .testTarget(name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis"]),
-        .testTarget(name: "FathomLabTests", dependencies: ["FathomLab"]),
+        .testTarget(name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis", "FathomTestSupport"]),
+        .testTarget(name: "FathomLabTests", dependencies: ["FathomLab", "FathomTestSupport"]),
         .testTarget(name: "FathomCLITests", dependencies: ["FathomTraining", "FathomCLI"]),
     ],
     swiftLanguageModes: [.v6]

@@ -157,3 +157,28 @@ import Testing
         #expect(line.count { $0 == "L" } > 50)
     }
 }
+
+@Suite struct TutorialTests {
+    /// Every piece of code of the tutorial stands, as it is, in the program that is built and run.
+    @Test func theTutorialsCodeIsTheExamples() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
+        let program = try String(contentsOf: root.appending(path: "Examples/Tutorial/main.swift"), encoding: .utf8)
+        let catalog = root.appending(path: "Sources/Fathom/Fathom.docc")
+        let pages = try FileManager.default.contentsOfDirectory(atPath: catalog.path).filter {
+            $0.hasPrefix("Tutorial")
+        }
+        #expect(pages.count == 5)
+        for page in pages {
+            let text = try String(contentsOf: catalog.appending(path: page), encoding: .utf8)
+            let blocks = text.components(separatedBy: "```swift\n").dropFirst().map {
+                $0.components(separatedBy: "```")[0]
+            }
+            #expect(!blocks.isEmpty)
+            for block in blocks { #expect(program.contains(block), "\(page): \(block)") }
+            for picture in text.components(separatedBy: "](").dropFirst().map({ $0.prefix { $0 != ")" } }) {
+                let file = catalog.appending(path: "Resources/\(picture).svg").path
+                #expect(FileManager.default.fileExists(atPath: file), "\(picture)")
+            }
+        }
+    }
+}
