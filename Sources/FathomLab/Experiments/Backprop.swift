@@ -120,6 +120,7 @@ private enum BackpropMeasurement {
             zip(hand.gradients, other).reduce(0) { max($0, abs($1.0 - $1.1)) }
         }
         let size = hand.gradients.reduce(0) { max($0, abs($1)) }
+        let forecast = settings.number("rate") * hand.gradients.reduce(0) { $0 + $1 * $1 }
         findings.checks = [
             .equal("the error, by hand and by the library", theory: hand.loss, measured: exact.loss, tolerance: 1e-15),
             // A handful of roundings of 53 bits each.
@@ -136,8 +137,7 @@ private enum BackpropMeasurement {
             // To first order the error falls by the learning rate times the squared length of the gradient.
             .atMost(
                 "error after the step minus the straight-line forecast, by the step", 1,
-                measured: abs(second - first + settings.number("rate") * hand.gradients.reduce(0) { $0 + $1 * $1 })
-                    / (settings.number("rate") * hand.gradients.reduce(0) { $0 + $1 * $1 })),
+                measured: forecast == 0 ? 0 : abs(second - first + forecast) / forecast),
         ]
         findings.figures = [network(x, t, parameters, hand)]
         let chainV = [hand.o[0] - t[0], hand.o[0] * (1 - hand.o[0]), hand.h[0]]
