@@ -59,6 +59,11 @@ let package = Package(
                 .embedInCode("Report/Page/page.css"), .embedInCode("Report/Page/page.js"),
                 .embedInCode("Report/Page/uPlot.min.css"), .embedInCode("Report/Page/uPlot.iife.min.js"),
             ]),
+        // The lab's experiments, and their own source text for the pages.
+        .target(name: "CFathomLabListings"),
+        .target(
+            name: "FathomLab", dependencies: ["Fathom", "FathomReference", "CFathomLabListings"],
+            resources: [.embedInCode("Site/lab.css")]),
         .target(
             name: "Fathom",
             dependencies: [
@@ -67,7 +72,7 @@ let package = Package(
         .executableTarget(
             name: "FathomCLI",
             dependencies: [
-                "Fathom", "FathomReference",
+                "Fathom", "FathomLab", "FathomReference",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -77,6 +82,7 @@ let package = Package(
         .executableTarget(name: "SpiralsExample", dependencies: ["Fathom"], path: "Examples/Spirals"),
         .executableTarget(name: "CustomLayerExample", dependencies: ["Fathom"], path: "Examples/CustomLayer"),
         .executableTarget(name: "DoctorExample", dependencies: ["Fathom"], path: "Examples/Doctor"),
+        .executableTarget(name: "TutorialExample", dependencies: ["Fathom"], path: "Examples/Tutorial"),
         .executableTarget(name: "ServerExample", dependencies: ["Fathom"], path: "Examples/Server"),
 
         // The table of operations with their cases, which the graph's and the runtime's tests share; golden values.
@@ -92,7 +98,8 @@ let package = Package(
         .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
         .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
         .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
-        .testTarget(name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis"]),
+        .testTarget(name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis", "FathomTestSupport"]),
+        .testTarget(name: "FathomLabTests", dependencies: ["FathomLab", "FathomTestSupport"]),
         .testTarget(name: "FathomCLITests", dependencies: ["FathomData", "FathomTraining", "FathomCLI"]),
     ],
     swiftLanguageModes: [.v6]

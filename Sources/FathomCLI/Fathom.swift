@@ -26,6 +26,7 @@ import ArgumentParser
             ExplainCommand.self,
             InspectCommand.self,
             ActivationsCommand.self,
+            LabCommand.self,
             BenchCommand.self,
             StorageDrillCommand.self,
         ]

@@ -1,0 +1,70 @@
+// The experiments' own source files, compiled in, so that a page can show the very code that ran wherever the program is.
+// One line an experiment.
+#include "CFathomLabListings.h"
+#include <stddef.h>
+#include <string.h>
+
+// Every compiler that can build this package knows #embed.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+#define LISTING(name) static const unsigned char name[] = {
+
+LISTING(Activations)
+#embed "../FathomLab/Experiments/Activations.swift"
+, 0};
+LISTING(Zigzag)
+#embed "../FathomLab/Experiments/Zigzag.swift"
+, 0};
+
+LISTING(Neuron)
+#embed "../FathomLab/Experiments/Neuron.swift"
+, 0};
+LISTING(Step)
+#embed "../FathomLab/Experiments/Step.swift"
+, 0};
+LISTING(LinearCollapse)
+#embed "../FathomLab/Experiments/LinearCollapse.swift"
+, 0};
+LISTING(Approximate)
+#embed "../FathomLab/Experiments/Approximate.swift"
+, 0};
+LISTING(Backprop)
+#embed "../FathomLab/Experiments/Backprop.swift"
+, 0};
+LISTING(Vanishing)
+#embed "../FathomLab/Experiments/Vanishing.swift"
+, 0};
+LISTING(Exploding)
+#embed "../FathomLab/Experiments/Exploding.swift"
+, 0};
+LISTING(BiasDrift)
+#embed "../FathomLab/Experiments/BiasDrift.swift"
+, 0};
+LISTING(Softmax)
+#embed "../FathomLab/Experiments/Softmax.swift"
+, 0};
+
+#define ROW(name) {#name ".swift", name}
+
+static const struct {
+    const char *file;
+    const unsigned char *text;
+} listings[] = {
+    ROW(Activations),
+    ROW(Backprop),
+    ROW(Vanishing),
+    ROW(Exploding),
+    ROW(BiasDrift),
+    ROW(Softmax),
+    ROW(Neuron),
+    ROW(Step),
+    ROW(LinearCollapse),
+    ROW(Approximate),
+    ROW(Zigzag),
+};
+
+const char *fathom_lab_listing(const char *file) {
+    for (size_t i = 0; i < sizeof listings / sizeof listings[0]; i++)
+        if (strcmp(listings[i].file, file) == 0) return (const char *)listings[i].text;
+    return NULL;
+}
