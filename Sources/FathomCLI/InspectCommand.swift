@@ -66,7 +66,7 @@ struct InspectCommand: ParsableCommand {
     private func configured(_ path: String) throws -> Inspection {
         let options = try TrainingOptions.parse([])
         var configuration = try options.configuration(file: path, name: nil)
-        let prepared = try PreparedData(configuration.data, folders: DataFolders.all)
+        let prepared = try PreparedData(configuration, folders: DataFolders.all)
         configuration = try configuration.resolved(for: prepared)
         let trainer = try Trainer(configuration, prepared)
         return try Inspection(
