@@ -23,6 +23,16 @@ let package = Package(
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib",
             providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        .systemLibrary(
+            name: "CPNG", pkgConfig: "libpng",
+            providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+        .systemLibrary(
+            name: "CJPEG", pkgConfig: "libjpeg",
+            providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
+        // C, because libpng and libjpeg report errors by longjmp, which must not pass through Swift.
+        .target(
+            name: "CFathomImages", dependencies: ["CPNG", "CJPEG"],
+            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
 
         // The house, bottom up: imports point downward only.
         .target(name: "FathomGraph"),
@@ -31,7 +41,9 @@ let package = Package(
         .target(name: "FathomNN", dependencies: ["FathomGraph", "FathomReference", "FathomRuntime"]),
         .target(
             name: "FathomData",
-            dependencies: ["CZlib", "CFathomDatasets", .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: [
+                "CZlib", "CFathomDatasets", "CFathomImages", .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         .target(
             name: "FathomTraining",
             dependencies: [
@@ -70,6 +82,7 @@ let package = Package(
         .executableTarget(name: "SpiralsExample", dependencies: ["Fathom"], path: "Examples/Spirals"),
         .executableTarget(name: "CustomLayerExample", dependencies: ["Fathom"], path: "Examples/CustomLayer"),
         .executableTarget(name: "DoctorExample", dependencies: ["Fathom"], path: "Examples/Doctor"),
+        .executableTarget(name: "TutorialExample", dependencies: ["Fathom"], path: "Examples/Tutorial"),
         .executableTarget(name: "ServerExample", dependencies: ["Fathom"], path: "Examples/Server"),
 
         // The table of operations with their cases, which the graph's and the runtime's tests share; golden values.
@@ -85,9 +98,9 @@ let package = Package(
         .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
         .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
         .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
-        .testTarget(name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis"]),
-        .testTarget(name: "FathomLabTests", dependencies: ["FathomLab"]),
-        .testTarget(name: "FathomCLITests", dependencies: ["FathomTraining", "FathomCLI"]),
+        .testTarget(name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis", "FathomTestSupport"]),
+        .testTarget(name: "FathomLabTests", dependencies: ["FathomLab", "FathomTestSupport"]),
+        .testTarget(name: "FathomCLITests", dependencies: ["FathomData", "FathomTraining", "FathomCLI"]),
     ],
     swiftLanguageModes: [.v6]
 )

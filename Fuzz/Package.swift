@@ -9,8 +9,13 @@ let package = Package(
     targets: [
         .target(name: "CFathomDatasets"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng"),
+        .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg"),
         .target(
-            name: "FathomData", dependencies: ["CZlib", "CFathomDatasets"],
+            name: "CFathomImages", dependencies: ["CPNG", "CJPEG"],
+            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
+        .target(
+            name: "FathomData", dependencies: ["CZlib", "CFathomDatasets", "CFathomImages"],
             exclude: ["Download.swift", "DatasetCatalog.swift"]),
         // Two files and no main.swift: the program's entry is libFuzzer's.
         .executableTarget(name: "FuzzReaders", dependencies: ["FathomData"]),

@@ -266,20 +266,13 @@ size_t fk_instr_scratch(const fk_instr *x, int threads) {
         w = (w + l - 1) / l * l;
         return (size_t)(4 * (r->slots[FK_FULL] * h * w + r->slots[FK_PER_ROW] * ((h + l - 1) / l * l) + r->slots[FK_PER_COL] * w + r->slots[FK_SCALAR] * l));
     }
+    case FK_I_CONV: return fk_conv_scratch(&x->u.conv);
     case FK_I_ARGSORT: return (size_t)x->u.indexed.extent * 8;
     default: return 0;
     }
 }
 
-void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch, bool watching) {
-    int64_t lo, hi;
-    if (x->cut == FK_CUT_NONE) {
-        if (t != 0) return;
-        lo = 0, hi = x->extent;
-    } else {
-        share(x, t, threads, &lo, &hi);
-        if (lo >= hi) return;
-    }
+static void run_share(const fk_instr *x, int64_t lo, int64_t hi, void *scratch, bool watching) {
     int isa = fk_isa();
     switch (x->kind) {
     case FK_I_GEMM: {
@@ -319,9 +312,38 @@ void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch, bool wat
     case FK_I_ARGSORT: argsort(&x->u.indexed, lo, hi, scratch); break;
     case FK_I_XENT: kernels[isa].xent(&x->u.xent, false, lo, hi); break;
     case FK_I_XENT_GRAD: kernels[isa].xent(&x->u.xent, true, lo, hi); break;
+    case FK_I_CONV: fk_conv_run(&x->u.conv, lo, hi, scratch); break;
     case FK_I_NATIVE: kernels[isa].native(&x->u.native, lo, 0, 1, hi - lo, NULL, 0); break;
     case FK_I_SAMPLE: sample(x, lo, hi); break;
     case FK_I_OBSERVE: kernels[isa].observe(x->u.observations, lo, hi); break;
     default: break;
+    }
+}
+
+void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch, bool watching) {
+    int64_t lo = 0, hi = x->extent;
+    if (x->cut == FK_CUT_NONE) {
+        if (t != 0) return;
+    } else {
+        share(x, t, threads, &lo, &hi);
+        if (lo >= hi) return;
+    }
+    run_share(x, lo, hi, scratch, watching);
+}
+
+void fk_instrs_run_together(const fk_instr *first, int t, int threads, void *scratch, bool watching) {
+    bool more = true;
+    for (int64_t turn = 0; more; turn++) {
+        more = false;
+        for (const fk_instr *x = first; x < first + first->together; x++) {
+            if (x->probe && !watching) continue;
+            int64_t lo, hi;
+            share(x, t, threads, &lo, &hi);
+            lo += turn * x->step;
+            if (lo >= hi) continue;
+            bool last = hi - lo <= x->step;
+            run_share(x, lo, last ? hi : lo + x->step, scratch, watching);
+            more |= !last;
+        }
     }
 }

@@ -2,11 +2,14 @@
 #ifndef FK_ISA_H
 #define FK_ISA_H
 
+#include "include/fk_conv.h"
 #include "include/fk_gemm.h"
 
 #define FK_DECLARE_ISA(isa)                                    \
     size_t fk_gemm_scratch_##isa(const fk_gemm_args *args);    \
-    void fk_gemm_run_##isa(const fk_gemm_args *args, void *scratch);
+    void fk_gemm_run_##isa(const fk_gemm_args *args, void *scratch); \
+    size_t fk_conv_scratch_##isa(const fk_conv *);             \
+    void fk_conv_run_##isa(const fk_conv *, int64_t, int64_t, void *scratch);
 
 FK_DECLARE_ISA(base)
 #if defined(__x86_64__)

@@ -8,5 +8,6 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #include "simd.inc"
 #include "gemm.inc"
+#include "conv.inc"
 #pragma clang attribute pop
 #endif

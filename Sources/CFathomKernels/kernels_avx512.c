@@ -10,5 +10,6 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
 #include "simd.inc"
 #include "gemm.inc"
+#include "conv.inc"
 #pragma clang attribute pop
 #endif

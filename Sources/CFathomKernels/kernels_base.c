@@ -5,3 +5,4 @@
 #define FK_LANES 4
 #include "simd.inc"
 #include "gemm.inc"
+#include "conv.inc"

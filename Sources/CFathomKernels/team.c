@@ -74,6 +74,12 @@ static void run_job(fk_team *team, uint64_t job, int t, int threads, const fk_in
     for (int64_t i = 0; i < count; i++) {
         if (instrs[i].probe && !watching) continue;
         if ((instrs[i].barrier == 1 || (instrs[i].barrier && watching)) && threads > 1) barrier(team, t, threads, ++at);
+        // A profile tells instructions apart.
+        if (instrs[i].together > 1 && !nanoseconds) {
+            fk_instrs_run_together(&instrs[i], t, threads, scratch, watching);
+            i += instrs[i].together - 1;
+            continue;
+        }
         fk_instr_run(&instrs[i], t, threads, scratch, watching);
         if (nanoseconds) {
             uint64_t now = fk_now();

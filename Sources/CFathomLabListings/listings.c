@@ -16,6 +16,34 @@ LISTING(Zigzag)
 #embed "../FathomLab/Experiments/Zigzag.swift"
 , 0};
 
+LISTING(Neuron)
+#embed "../FathomLab/Experiments/Neuron.swift"
+, 0};
+LISTING(Step)
+#embed "../FathomLab/Experiments/Step.swift"
+, 0};
+LISTING(LinearCollapse)
+#embed "../FathomLab/Experiments/LinearCollapse.swift"
+, 0};
+LISTING(Approximate)
+#embed "../FathomLab/Experiments/Approximate.swift"
+, 0};
+LISTING(Backprop)
+#embed "../FathomLab/Experiments/Backprop.swift"
+, 0};
+LISTING(Vanishing)
+#embed "../FathomLab/Experiments/Vanishing.swift"
+, 0};
+LISTING(Exploding)
+#embed "../FathomLab/Experiments/Exploding.swift"
+, 0};
+LISTING(BiasDrift)
+#embed "../FathomLab/Experiments/BiasDrift.swift"
+, 0};
+LISTING(Softmax)
+#embed "../FathomLab/Experiments/Softmax.swift"
+, 0};
+
 #define ROW(name) {#name ".swift", name}
 
 static const struct {
@@ -23,6 +51,15 @@ static const struct {
     const unsigned char *text;
 } listings[] = {
     ROW(Activations),
+    ROW(Backprop),
+    ROW(Vanishing),
+    ROW(Exploding),
+    ROW(BiasDrift),
+    ROW(Softmax),
+    ROW(Neuron),
+    ROW(Step),
+    ROW(LinearCollapse),
+    ROW(Approximate),
     ROW(Zigzag),
 };
 

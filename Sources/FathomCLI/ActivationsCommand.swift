@@ -1,5 +1,6 @@
 import ArgumentParser
 import Fathom
+import FathomLab
 import Foundation
 
 /// `fathom activations`: the built-in activation functions and what theory says of each.
@@ -180,11 +181,11 @@ struct ActivationsCommand: ParsableCommand {
             guard elementwise.count == 1, let one = elementwise.first else {
                 throw UsageError("a file holds one activation: name an elementwise one, or give a folder")
             }
-            try Data(Self.figure(one).svg.utf8).write(to: URL(filePath: path))
+            try Data(Self.figure(one).utf8).write(to: URL(filePath: path))
         } else {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
             for activation in elementwise {
-                try Data(Self.figure(activation).svg.utf8).write(
+                try Data(Self.figure(activation).utf8).write(
                     to: URL(filePath: path).appending(path: "\(activation.name).svg"))
             }
         }
@@ -192,7 +193,7 @@ struct ActivationsCommand: ParsableCommand {
         FileHandle.standardError.write(Data("wrote \(what) to \(path)\n".utf8))
     }
 
-    private static func figure(_ activation: Activation) throws -> SVGPlot {
+    private static func figure(_ activation: Activation) throws -> String {
         let curve = try ActivationCurve(activation)
         let facts = try ActivationFacts(curve)
         let reach = 5.0
@@ -203,14 +204,11 @@ struct ActivationsCommand: ParsableCommand {
         let at = try curve(xs)
         let visible = at.values.filter { abs($0) <= 6 } + at.slopes.filter { abs($0) <= 6 }
         let (low, high) = (min(visible.min() ?? -1, -0.25), max(visible.max() ?? 1, 1))
-        return SVGPlot(
-            title: "\(activation)",
-            subtitle:
-                "max φ′ \(number(facts.maxSlope)) · gain forward \(number(facts.forwardGain)), backward \(number(facts.backwardGain))",
-            xLabel: "x",
-            series: [
-                .init(name: "φ(x)", points: zip(xs, at.values).map { ($0, $1) }),
-                .init(name: "φ′(x)", points: zip(xs, at.slopes).map { ($0, $1) }, isDashed: true),
-            ], yRange: (low - 0.05 * (high - low))...(high + 0.05 * (high - low)))
+        var chart = Chart(
+            "max φ′ \(number(facts.maxSlope)) · gain forward \(number(facts.forwardGain)), backward \(number(facts.backwardGain))",
+            x: .init("x"), y: .init(in: (low - 0.05 * (high - low))...(high + 0.05 * (high - low))))
+        chart.line("φ(x)", x: xs, y: at.values)
+        chart.line("φ′(x)", x: xs, y: at.slopes, isDashed: true)
+        return Chart.document([chart], title: "\(activation)")
     }
 }

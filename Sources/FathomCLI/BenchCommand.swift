@@ -52,7 +52,7 @@ struct BenchCommand: ParsableCommand {
     private func compare(_ workload: Workload, _ intervals: [Int], _ team: Team) throws {
         guard let optimizer = workload.optimizer else { return }
         let clock = ContinuousClock()
-        let data = DataShape(input: [workload.input], target: .label)
+        let data = DataShape(input: workload.input, target: .label)
         let steps = try ([nil] + intervals.map { Optional($0) }).map { interval in
             let step = try TrainStep(
                 workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(optimizer), data: data,
@@ -100,7 +100,7 @@ struct BenchCommand: ParsableCommand {
     private func bench(_ workload: Workload, _ team: Team) throws {
         let clock = ContinuousClock()
         let begin = clock.now
-        let data = DataShape(input: [workload.input], target: .label)
+        let data = DataShape(input: workload.input, target: .label)
         let step: () throws -> Void
         let value: () -> Float
         let executable: Executable
@@ -160,14 +160,16 @@ struct BenchCommand: ParsableCommand {
             $0 + executable.instruction($1, batch: workload.batch).flops
         }
         if json {
-            let line: [String: Any] = [
+            var line: [String: Any] = [
                 "workload": workload.key, "us_per_step": quantile(0.5), "us_min": blocks[0], "us_q1": quantile(0.25),
                 "us_q3": quantile(0.75), "blocks": blocks.count, "first_step_s": first / .seconds(1),
-                "value0": Double(value0),
-                "value10": Double(value10), "peer": "fathom", "flush_denormals": false,
+                "peer": "fathom", "flush_denormals": false,
                 "threads_used": executable.threadsUsed,
                 "plan_bytes": executable.peakBytes,
             ]
+            // JSON has no NaN: a loss that is none is left out.
+            if value0.isFinite { line["value0"] = Double(value0) }
+            if value10.isFinite { line["value10"] = Double(value10) }
             let text = try JSONSerialization.data(withJSONObject: line, options: [.sortedKeys])
             print(String(decoding: text, as: UTF8.self))
         } else {
@@ -216,16 +218,51 @@ struct BenchCommand: ParsableCommand {
 
     // MARK: Data
 
+    /// An array with its axes in another order.
+    private static func permuted(_ x: [Float], _ shape: [Int], _ order: [Int]) -> [Float] {
+        var strides = [Int](repeating: 1, count: shape.count)
+        for i in shape.indices.reversed().dropFirst() { strides[i] = strides[i + 1] * shape[i + 1] }
+        guard x.count == shape.reduce(1, *) else { return x }
+        let extents = order.map { shape[$0] }
+        let steps = order.map { strides[$0] }
+        return (0..<x.count).map { flat in
+            var (rest, from) = (flat, 0)
+            for i in extents.indices.reversed() {
+                from += rest % extents[i] * steps[i]
+                rest /= extents[i]
+            }
+            return x[from]
+        }
+    }
+
     private func floats(_ workload: Workload, _ name: String) throws -> [Float] {
         let url = URL(fileURLWithPath: dump ?? "").appendingPathComponent(workload.key).appendingPathComponent(name)
         let data = try Data(contentsOf: url)
         return data.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
     }
 
+    /// The shapes of the dump's arrays.
+    private func shapes(_ workload: Workload) throws -> [String: [Int]] {
+        struct Entry: Decodable { let name: String, shape: [Int] }
+        let folder = URL(fileURLWithPath: dump ?? "").appendingPathComponent(workload.key)
+        let list = try JSONDecoder().decode(
+            [Entry].self, from: Data(contentsOf: folder.appendingPathComponent("index.json")))
+        return Dictionary(list.map { ($0.name, $0.shape) }) { first, _ in first }
+    }
+
     private func fill(_ workload: Workload, _ storage: StateStorage) throws {
         guard dump != nil else { return }
+        let shapes = try shapes(workload)
         for (name, path) in workload.paths {
-            guard storage.set(path, try floats(workload, name)) else {
+            var values = try floats(workload, name)
+            if let shape = shapes[name], shape.count == 4 {
+                // [filters, channels, height, width] elsewhere.
+                values = Self.permuted(values, shape, [2, 3, 1, 0])
+            } else if workload.key == "T6", name == "l0.w" {
+                // Rows counted by channels first.
+                values = Self.permuted(values, [64, 7, 7, 512], [1, 2, 0, 3])
+            }
+            guard storage.set(path, values) else {
                 throw ValidationError("\(workload.key)/\(name) does not fit '\(path)'")
             }
         }
@@ -239,10 +276,15 @@ struct BenchCommand: ParsableCommand {
         var y: [Int32]
         if dump != nil {
             x = try floats(workload, "x")
+            if workload.input.count == 3 {
+                // [B, channels, height, width] elsewhere.
+                let (height, width, channels) = (workload.input[0], workload.input[1], workload.input[2])
+                x = Self.permuted(x, [workload.batch, channels, height, width], [0, 2, 3, 1])
+            }
             y = try floats(workload, "y").map { Int32(bitPattern: $0.bitPattern) }
         } else {
             var random = RandomSource(seed: 11, name: "bench")
-            x = (0..<workload.batch * workload.input).map { _ in Float(random.uniform() * 3.46 - 1.73) }
+            x = (0..<workload.batch * workload.input.reduce(1, *)).map { _ in Float(random.uniform() * 3.46 - 1.73) }
             y = (0..<workload.batch).map { _ in Int32(random.uniform() * 10) }
         }
         fill { inputs, targets in

@@ -45,15 +45,25 @@ struct DataCommand: AsyncParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "What is in a data set: parts, shapes, classes, ranges, oddities.",
-            discussion: "Example: fathom data show houses.csv --target price")
-        @Argument(help: "A name (see fathom data list), or a CSV, TSV or NPZ file.")
+            discussion: """
+                Examples:
+                  fathom data show houses.csv --target price
+                  fathom data show ./flowers --size 64x64
+                """)
+        @Argument(
+            help:
+                "A name (see fathom data list), a CSV, TSV or NPZ file, or a folder of pictures (with a / in its path)."
+        )
         var data: String
         @Option(name: .long, help: "The column to predict, by name or number from 0 (default: the last).")
         var target: String?
+        @Option(name: .long, help: "Height and width to bring the pictures of a folder to, as in 64x64.")
+        var size: String?
 
         func run() throws {
             var configuration = DataConfiguration(DataConfiguration.source(of: data))
             configuration.target = target
+            configuration.size = try size.map(Self.size)
             configuration.validation = 0
             configuration.scaling = DataConfiguration.Scaling.none
             configuration.isFlat = false
@@ -64,7 +74,8 @@ struct DataCommand: AsyncParsableCommand {
             Terminal.output("source   \(Format.safe(train.provenance.source))\n")
             Terminal.output("licence  \(Format.safe(train.provenance.licence))\n")
             Terminal.output("rows     \(train.rowCount) to train, \(split.test.rowCount) to test\n")
-            Terminal.output("shape    \(train.inputs.rowShape)\n")
+            let isPicture = train.imageShape != nil ? " (height, width, channels)" : ""
+            Terminal.output("shape    \(train.inputs.rowShape)\(isPicture)\n")
             if let low = train.inputs.values.min(), let high = train.inputs.values.max() {
                 Terminal.output("range    \(Format.brief(Double(low))) … \(Format.brief(Double(high)))\n")
             }
@@ -83,6 +94,15 @@ struct DataCommand: AsyncParsableCommand {
                 Terminal.output("columns  \(names)\(train.featureNames.count > 30 ? ", …" : "")\n")
             }
             for finding in DataChecks.findings(in: train) { Terminal.output("note     \(finding)\n") }
+        }
+
+        /// Reads 64x48, height first, or 64 for a square.
+        private static func size(_ text: String) throws -> ImageFolder.Options.Size {
+            let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+            guard let height = sides.first, let width = sides.last, sides.count <= 2,
+                (1...16384).contains(height), (1...16384).contains(width)
+            else { throw UsageError("--size needs height and width from 1 to 16384, as in 64x64, not '\(text)'") }
+            return .init(height: height, width: width)
         }
     }
 

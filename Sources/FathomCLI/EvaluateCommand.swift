@@ -12,6 +12,7 @@ struct EvaluateCommand: ParsableCommand {
             Examples:
               fathom evaluate runs/2026-11-21-143005-digits
               fathom evaluate runs/2026-11-21-143005-houses --data new-houses.csv --json
+              fathom evaluate runs/2026-11-21-143005-flowers --data ./more-flowers
 
             Exit codes: 0 done, 2 no such run, or data that do not fit it.
             """)
@@ -19,7 +20,9 @@ struct EvaluateCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The folder of a run.", valueName: "run"), completion: .directory)
     var folder: String
 
-    @Option(name: .long, help: "A file with the columns of the training data instead of the test part.")
+    @Option(
+        name: .long,
+        help: "A file with the columns of the training data, or a folder of pictures, instead of the test part.")
     var data: String?
 
     @Option(name: .long, help: "Which checkpoint: best or latest.")
@@ -32,7 +35,12 @@ struct EvaluateCommand: ParsableCommand {
         for rejection in model.rejected { Terminal.warning("\(rejection)") }
         let dataset: Dataset
         if let data {
-            let raw = try PreparedData.read(data, model.configuration.data.tableOptions())
+            let raw: Dataset
+            if case .pictures = DataConfiguration.source(of: data) {
+                raw = try PreparedData.pictures(data, model.preprocessing.pictureOptions(for: data))
+            } else {
+                raw = try PreparedData.read(data, model.configuration.data.tableOptions())
+            }
             dataset = try model.preprocessing.applied(to: raw)
         } else {
             dataset = try PreparedData(model.configuration.data, folders: DataFolders.all).split.test

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Fathom
+import FathomLab
 import Foundation
 
 /// `fathom inspect`: what a model is and what theory says of it, before any training.
@@ -51,7 +52,7 @@ struct InspectCommand: ParsableCommand {
                     ModelSpec($0).build(), input: extents, optimizer: settings, batch: batch ?? 32, seed: seed)
             }
         }
-        if let plot { try Data(Self.figure(inspections).svg.utf8).write(to: URL(filePath: plot)) }
+        if let plot { try Data(Self.figure(inspections).utf8).write(to: URL(filePath: plot)) }
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
@@ -65,7 +66,7 @@ struct InspectCommand: ParsableCommand {
     private func configured(_ path: String) throws -> Inspection {
         let options = try TrainingOptions.parse([])
         var configuration = try options.configuration(file: path, name: nil)
-        let prepared = try PreparedData(configuration.data, folders: DataFolders.all)
+        let prepared = try PreparedData(configuration, folders: DataFolders.all)
         configuration = try configuration.resolved(for: prepared)
         let trainer = try Trainer(configuration, prepared)
         return try Inspection(
@@ -75,17 +76,16 @@ struct InspectCommand: ParsableCommand {
     }
 
     /// Gradients from the first layer to the last, one line a model.
-    private static func figure(_ inspections: [Inspection]) -> SVGPlot {
-        let series = inspections.map { inspection in
+    private static func figure(_ inspections: [Inspection]) -> String {
+        var chart = Chart(
+            "size at each layer's input, 1 at the output: mean-field theory", x: .init("layer with weights"),
+            y: .init("gradient", .logarithmic))
+        for inspection in inspections {
             let known = inspection.rows.filter { $0.gradientGain != nil && !$0.initializers.isEmpty }
-            return SVGPlot.Series(
-                name: name(inspection),
-                points: known.enumerated().map { (Double($0 + 1), $1.gradientGain ?? .nan) })
+            chart.line(
+                name(inspection), x: known.indices.map { Double($0 + 1) }, y: known.map { $0.gradientGain ?? .nan })
         }
-        return SVGPlot(
-            title: "Gradients before training",
-            subtitle: "size at each layer's input, 1 at the output: mean-field theory",
-            xLabel: "layer with weights", yLabel: "gradient", series: series, isLogarithmic: true)
+        return Chart.document([chart], title: "Gradients before training")
     }
 
     /// What tells models apart: their kinds of layers, or else the first activation and initialiser.

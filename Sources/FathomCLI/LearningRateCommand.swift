@@ -50,7 +50,7 @@ struct LearningRateCommand: ParsableCommand {
             throw UsageError("lr-find needs a configuration, or --data and --model")
         }
         let configuration = try options.configuration(file: config, name: nil)
-        let prepared = try PreparedData(configuration.data, folders: DataFolders.all)
+        let prepared = try PreparedData(configuration, folders: DataFolders.all)
         let trainer = try Trainer(configuration, prepared, stop: Signals.stopOnRequest())
         let test = try trainer.findLearningRate(RangeTest(lowest: lowest, highest: highest, steps: steps))
         let suggestion = test.suggestion

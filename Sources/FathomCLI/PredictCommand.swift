@@ -1,18 +1,21 @@
 import ArgumentParser
 import Fathom
+import Foundation
 
 struct PredictCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "predict",
         abstract: "Say what a trained model makes of new rows.",
         discussion: """
-            Reads CSV, TSV, NPY or NPZ (array x); columns go by their names and are prepared as in training. Writes \
-            CSV, or JSON lines with --json or an output file that ends in .json or .jsonl: the class with the \
-            probability of each, or the numbers.
+            Reads CSV, TSV, NPY or NPZ (array x), a PNG or JPEG picture, or a folder of them; columns go by their names, \
+            pictures are resized, and both are prepared as in training. Writes CSV, or JSON lines with --json or an \
+            output file that ends in .json or .jsonl: the class with the probability of each, or the numbers, and of \
+            pictures the file.
 
             Examples:
               fathom predict runs/2026-11-21-143005-iris flowers.csv
               fathom predict runs/2026-11-21-143005-digits images.npy --output answers.json
+              fathom predict runs/2026-11-21-143005-flowers photo.jpg
 
             Exit codes: 0 done, 1 the output cannot be written, 2 no such run, or a file that does not fit it.
             """)
@@ -20,7 +23,9 @@ struct PredictCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The folder of a run.", valueName: "run"), completion: .directory)
     var folder: String
 
-    @Argument(help: "The rows, CSV or NPY.", completion: .file(extensions: ["csv", "tsv", "npy", "npz", "gz"]))
+    @Argument(
+        help: "The rows, CSV or NPY, or pictures.",
+        completion: .file(extensions: ["csv", "tsv", "npy", "npz", "gz", "png", "jpg", "jpeg"]))
     var input: String
 
     @Option(name: .long, help: "A file for the answers instead of standard output.")
@@ -35,15 +40,22 @@ struct PredictCommand: ParsableCommand {
     func run() throws {
         let model = try TrainedModel(run: folder, checkpoint)
         for rejection in model.rejected { Terminal.warning("\(rejection)") }
-        let (rows, names) = try read(model)
+        let (rows, names, files) = try read(model)
         let answers = try model.predict(rows, names: names)
         let isJSON = json || ["json", "jsonl"].contains { output?.hasSuffix(".\($0)") ?? false }
         let width = model.outputWidth
         let classes = model.preprocessing.classNames
-        var text = isJSON ? "" : header(classes, width)
+        var text = isJSON ? "" : (files.isEmpty ? "" : "file,") + header(classes, width)
         for row in 0..<rows.rowCount {
             let values = answers[row * width..<(row + 1) * width]
-            text += line(values, classes, threshold: model.loss.decisionThreshold, isJSON)
+            let answer = line(values, classes, threshold: model.loss.decisionThreshold, isJSON)
+            if files.isEmpty {
+                text += answer
+            } else if isJSON {
+                text += "{\"file\": \(Format.json(files[row])), " + answer.dropFirst()
+            } else {
+                text += Self.field(files[row]) + "," + answer
+            }
             if output == nil, text.utf8.count > 1 << 16 {
                 Terminal.output(text)
                 text = ""
@@ -52,20 +64,29 @@ struct PredictCommand: ParsableCommand {
         if let output { try AtomicFile.write(text, to: output) } else { Terminal.output(text) }
     }
 
-    private func read(_ model: TrainedModel) throws -> (DataArray, [String]) {
+    private func read(_ model: TrainedModel) throws -> (rows: DataArray, names: [String], files: [String]) {
         let name = input.lowercased()
-        if name.hasSuffix(".npy") { return (try NPYReader.read(path: input), []) }
+        var isFolder: ObjCBool = false
+        let isThere = FileManager.default.fileExists(atPath: input, isDirectory: &isFolder)
+        if PictureReader.isPicture(input) || isThere && isFolder.boolValue {
+            let files = isFolder.boolValue ? try ImageFolder.pictures(in: input) : [input]
+            guard !files.isEmpty else { throw UsageError("\(input): there are no PNG or JPEG files") }
+            return (
+                try ImageFolder.read(paths: files, options: model.preprocessing.pictureOptions(for: input)), [], files
+            )
+        }
+        if name.hasSuffix(".npy") { return (try NPYReader.read(path: input), [], []) }
         if name.hasSuffix(".npz") {
             guard let array = try NPZReader.read(path: input).first(where: { $0.name == "x" })?.array else {
                 throw UsageError("\(input): there is no array x")
             }
-            return (array, [])
+            return (array, [], [])
         }
         var options = model.configuration.data.tableOptions()
         options.target = nil
         options.kinds = options.kinds.filter { $0.value != .ignored }
         let dataset = try PreparedData.read(input, options)
-        return (dataset.inputs, dataset.featureNames)
+        return (dataset.inputs, dataset.featureNames, [])
     }
 
     private func header(_ classes: [String]?, _ width: Int) -> String {

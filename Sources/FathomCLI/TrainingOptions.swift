@@ -3,7 +3,9 @@ import Fathom
 
 /// Flags that override a configuration.
 struct TrainingOptions: ParsableArguments {
-    @Option(name: .long, help: "A data set by name (see fathom data list), or a CSV, TSV or NPZ file.")
+    @Option(
+        name: .long, help: "A data set by name (see fathom data list), a CSV, TSV or NPZ file, or a folder of pictures."
+    )
     var data: String?
 
     @Option(name: .long, help: "The model as one line, such as 'dense 128 relu, dropout 0.2, dense 10'.")
@@ -47,8 +49,12 @@ struct TrainingOptions: ParsableArguments {
             return value
         }
         if let data {
-            let isName = if case .named = DataConfiguration.source(of: data) { true } else { false }
-            let key = isName ? "name" : "file"
+            let key =
+                switch DataConfiguration.source(of: data) {
+                case .named: "name"
+                case .file: "file"
+                case .pictures: "folder"
+                }
             // Another source; what was said of the old one's files does not hold for it.
             set("data", ConfigValue(.map([.init(key, ConfigValue(.text(data)))])))
         }

@@ -25,6 +25,8 @@ public struct BatchPlan: RandomAccessCollection, Sendable {
     public let batchSize: Int
     /// The number of batches.
     public let count: Int
+    /// Where each batch begins, where they are not all of one size but the last.
+    private let starts: [Int]?
 
     /// Plans one epoch.
     ///
@@ -51,6 +53,26 @@ public struct BatchPlan: RandomAccessCollection, Sendable {
         self.batchSize = batchSize
         let full = rowCount / batchSize
         count = full + (remainder == .keep && rowCount % batchSize > 0 ? 1 : 0)
+        starts = nil
+    }
+
+    /// Plans the micro-batches of updates that take `parts` of them each: all of them full but those of a last update,
+    /// which share its rows as equally as can be. Rows that cannot give every one of these a row are left out.
+    package init(rows: [Int], batchSize: Int, parts: Int) {
+        let (batchSize, parts) = (Swift.max(1, batchSize), Swift.max(1, parts))
+        self.rows = rows
+        self.batchSize = batchSize
+        var starts: [Int] = []
+        var begin = 0
+        while rows.count - begin >= parts {
+            let size = Swift.min(batchSize * parts, rows.count - begin)
+            for part in 0..<parts {
+                starts.append(begin)
+                begin += size / parts + (part < size % parts ? 1 : 0)
+            }
+        }
+        count = starts.count
+        self.starts = starts + [begin]
     }
 
     public var startIndex: Int { 0 }
@@ -59,6 +81,7 @@ public struct BatchPlan: RandomAccessCollection, Sendable {
     /// The rows of one batch.
     public subscript(position: Int) -> ArraySlice<Int> {
         precondition(position >= 0 && position < count, "batch out of range")
+        if let starts { return rows[starts[position]..<starts[position + 1]] }
         let start = position * batchSize
         return rows[start..<start + Swift.min(batchSize, rows.count - start)]
     }

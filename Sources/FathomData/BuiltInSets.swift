@@ -5,7 +5,7 @@ import CFathomDatasets
 /// Source: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository (the
 /// test part), CC BY 4.0.
 public enum Digits {
-    /// Loads the set: inputs `[1797, 1, 8, 8]`, classes 0 to 9.
+    /// Loads the set: inputs `[1797, 8, 8, 1]`, classes 0 to 9.
     ///
     /// - Parameter scaled: True divides the grey values 0…16 by 16, to 0…1; false keeps them.
     public static func load(scaled: Bool = true) throws(DataError) -> Dataset {
@@ -26,7 +26,7 @@ public enum Digits {
             labels.append(Int32(bytes[start + 64]))
         }
         return try Dataset(
-            name: "digits", inputs: DataArray(values: values, shape: [labels.count, 1, 8, 8]),
+            name: "digits", inputs: DataArray(values: values, shape: [labels.count, 8, 8, 1]),
             targets: .classes(labels: labels, names: (0...9).map(String.init)),
             provenance: .init(
                 source: "Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning "

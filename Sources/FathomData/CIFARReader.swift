@@ -1,4 +1,5 @@
 /// Reads the binary version of CIFAR-10: per image one label byte and 3072 bytes, red, green and blue planes of 32×32.
+/// The planes are interleaved while they are read, because images are channels-last in Fathom.
 ///
 /// Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009, and the data set's page.
 public enum CIFARReader {
@@ -9,7 +10,7 @@ public enum CIFARReader {
 
     private static let recordSize = 1 + 3 * 32 * 32
 
-    /// Reads one or more files as one set: inputs `[rows, 3, 32, 32]` times `scale`.
+    /// Reads one or more files as one set: inputs `[rows, 32, 32, 3]` times `scale`.
     public static func read(
         paths: [String], scale: Float = 1, limits: Limits = Limits()
     ) throws(FormatError) -> Dataset {
@@ -56,18 +57,28 @@ public enum CIFARReader {
                     file: file, at: .offset(image * size),
                     rule: "image \(image) has label \(bytes.uint8(at: image * size) ?? 0); there are 0 to 9")
             }
-            values.reserveCapacity(values.count + count * (size - 1))
+            let first = values.count
+            values += [Float](repeating: 0, count: count * (size - 1))
             bytes.withUnsafeBytes { buffer in
-                for image in 0..<count {
-                    labels.append(Int32(buffer[image * size]))
-                    for byte in buffer[image * size + 1..<(image + 1) * size] { values.append(Float(byte) * scale) }
+                values.withUnsafeMutableBufferPointer { values in
+                    for image in 0..<count {
+                        let source = image * size
+                        let target = first + image * (size - 1)
+                        labels.append(Int32(buffer[source]))
+                        for channel in 0..<3 {
+                            let plane = source + 1 + channel * 1024
+                            for pixel in 0..<1024 {
+                                values[target + pixel * 3 + channel] = Float(buffer[plane + pixel]) * scale
+                            }
+                        }
+                    }
                 }
             }
         }
 
         package func dataset(source: String) -> Dataset {
             Dataset(
-                unchecked: "cifar10", inputs: DataArray(unchecked: values, shape: [labels.count, 3, 32, 32]),
+                unchecked: "cifar10", inputs: DataArray(unchecked: values, shape: [labels.count, 32, 32, 3]),
                 targets: .classes(labels: labels, names: CIFARReader.classNames), featureNames: [],
                 provenance: .init(source: source, licence: "research use; no formal licence"))
         }

@@ -26,7 +26,7 @@ public struct Dataset: Sendable {
 
     /// A short name for reports.
     public var name: String
-    /// The samples, rows first. Images are `[rows, channels, height, width]`.
+    /// The samples, rows first. Images are `[rows, height, width, channels]`, see ``ImageShape``.
     public let inputs: DataArray
     /// What is to be predicted.
     public let targets: Targets
@@ -34,13 +34,19 @@ public struct Dataset: Sendable {
     public let featureNames: [String]
     /// Where the data come from.
     public var provenance: Provenance
+    /// The size of the picture that each row is, also where the rows are flattened; nil where they are no pictures.
+    public let imageShape: ImageShape?
 
     /// Creates a data set.
+    ///
+    /// - Parameter imageShape: The size of the pictures that the rows are; nil for rows with three axes means those,
+    ///   `[height, width, channels]`.
     ///
     /// Throws `DataError.countMismatch` when inputs, targets or feature names do not fit together, and
     /// `DataError.labelOutOfRange` for a label without a class.
     public init(
-        name: String, inputs: DataArray, targets: Targets, featureNames: [String] = [], provenance: Provenance
+        name: String, inputs: DataArray, targets: Targets, featureNames: [String] = [], provenance: Provenance,
+        imageShape: ImageShape? = nil
     ) throws(DataError) {
         switch targets {
         case .none: break
@@ -60,19 +66,26 @@ public struct Dataset: Sendable {
             throw .countMismatch(
                 what: "feature names of \(name)", expected: inputs.rowSize, found: featureNames.count)
         }
+        if let imageShape, imageShape.valueCount != inputs.rowSize {
+            throw .countMismatch(
+                what: "values per row of \(name)", expected: imageShape.valueCount, found: inputs.rowSize)
+        }
         self.init(
-            unchecked: name, inputs: inputs, targets: targets, featureNames: featureNames, provenance: provenance)
+            unchecked: name, inputs: inputs, targets: targets, featureNames: featureNames, provenance: provenance,
+            imageShape: imageShape)
     }
 
     /// For parts that fit by construction.
     package init(
-        unchecked name: String, inputs: DataArray, targets: Targets, featureNames: [String], provenance: Provenance
+        unchecked name: String, inputs: DataArray, targets: Targets, featureNames: [String], provenance: Provenance,
+        imageShape: ImageShape? = nil
     ) {
         self.name = name
         self.inputs = inputs
         self.targets = targets
         self.featureNames = featureNames
         self.provenance = provenance
+        self.imageShape = imageShape ?? ImageShape(rowShape: inputs.rowShape)
     }
 
     /// The number of samples.
@@ -95,11 +108,13 @@ public struct Dataset: Sendable {
 
     /// The same set with other inputs of as many rows.
     ///
-    /// Throws `DataError.countMismatch` when the numbers of rows differ. Feature names are kept while they still fit.
+    /// Throws `DataError.countMismatch` when the numbers of rows differ. Feature names and the size of pictures are kept
+    /// while they still fit.
     public func replacing(inputs: DataArray) throws(DataError) -> Dataset {
         try Dataset(
             name: name, inputs: inputs, targets: targets,
-            featureNames: featureNames.count == inputs.rowSize ? featureNames : [], provenance: provenance)
+            featureNames: featureNames.count == inputs.rowSize ? featureNames : [], provenance: provenance,
+            imageShape: inputs.rowShape.count == 1 && imageShape?.valueCount == inputs.rowSize ? imageShape : nil)
     }
 
     /// The given rows, in the given order.
@@ -114,14 +129,15 @@ public struct Dataset: Sendable {
         case .values(let values): chosen = .values(try values.gather(rows: rows))
         }
         return Dataset(
-            unchecked: name, inputs: gathered, targets: chosen, featureNames: featureNames, provenance: provenance)
+            unchecked: name, inputs: gathered, targets: chosen, featureNames: featureNames, provenance: provenance,
+            imageShape: imageShape)
     }
 
-    /// Each input row as one vector.
+    /// Each input row as one vector, as dense layers take it; ``imageShape`` still says which picture it is.
     public func flattened() -> Dataset {
         Dataset(
             unchecked: name, inputs: inputs.flattened(), targets: targets, featureNames: featureNames,
-            provenance: provenance)
+            provenance: provenance, imageShape: imageShape)
     }
 }
 
@@ -133,6 +149,13 @@ public struct DataSplit: Sendable {
     public var validation: Dataset?
     /// The rows to judge by, never looked at before.
     public var test: Dataset
+
+    /// Each input row of every part as one vector.
+    public func flattened() -> DataSplit {
+        var copy = self
+        (copy.train, copy.validation, copy.test) = (train.flattened(), validation?.flattened(), test.flattened())
+        return copy
+    }
 
     /// Creates a split.
     ///

@@ -21,7 +21,7 @@ public enum DatasetCatalog {
         public let name: String
         /// One sentence about it.
         public let summary: String
-        /// The shape of one row.
+        /// The shape of one row; of pictures `[height, width, channels]`.
         public let rowShape: [Int]
         /// The number of classes; 0 where numbers are to be predicted.
         public let classCount: Int
@@ -107,13 +107,15 @@ public enum DatasetCatalog {
         return folder
     }
 
+    /// The folders in which the files of a set are looked for.
+    private static func folders(of entry: Entry, _ options: Options) -> [String] {
+        // Whoever names a folder wants that one and no other.
+        options.path.map { [$0] } ?? ([options.cacheFolder] + options.systemFolders).map { $0 + "/" + entry.name }
+    }
+
     /// The first of the folders that holds the file, plain or packed.
     private static func locate(_ names: [String], of entry: Entry, _ options: Options) throws(DataError) -> String {
-        var folders = options.path.map { [$0] } ?? []
-        // Whoever names a folder wants that one and no other.
-        if folders.isEmpty {
-            folders = ([options.cacheFolder] + options.systemFolders).map { $0 + "/" + entry.name }
-        }
+        let folders = folders(of: entry, options)
         for folder in folders {
             for name in names where FileManager.default.fileExists(atPath: folder + "/" + name) {
                 return folder + "/" + name
@@ -147,6 +149,12 @@ public enum DatasetCatalog {
         let trainNames = (1...5).map { "data_batch_\($0).bin" }
         let scale: Float = options.scaled ? 1 / 255 : 1
         let archive = "cifar-10-binary.tar.gz"
+        if let part = partOfCIFAR(in: folders(of: entry, options), without: [trainNames[0], archive]) {
+            func read(_ paths: [String]) throws(DataError) -> Dataset {
+                try formatted { () throws(FormatError) in try CIFARReader.read(paths: paths, scale: scale) }
+            }
+            return try DataSplit(train: read(part.train), test: read(part.test))
+        }
         let first = try locate([trainNames[0], archive], of: entry, options)
         let folder = URL(fileURLWithPath: first).deletingLastPathComponent().path
         let parts = try formatted { () throws(FormatError) -> (train: Dataset, test: Dataset) in
@@ -175,6 +183,22 @@ public enum DatasetCatalog {
         return try DataSplit(train: parts.train, test: parts.test)
     }
 
+    /// A part of the set in the same format, named `train-….bin` and `test-….bin`, where a folder holds that and not the
+    /// whole set.
+    private static func partOfCIFAR(in folders: [String], without whole: [String]) -> (train: [String], test: [String])?
+    {
+        for folder in folders {
+            let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
+            if whole.contains(where: names.contains) { return nil }
+            func paths(_ prefix: String) -> [String] {
+                names.filter { $0.hasPrefix(prefix) && $0.hasSuffix(".bin") }.map { folder + "/" + $0 }
+            }
+            let (train, test) = (paths("train-"), paths("test-"))
+            if !train.isEmpty, !test.isEmpty { return (train, test) }
+        }
+        return nil
+    }
+
     private static func computed(
         _ name: String, _ summary: String, rowShape: [Int], classes: Int, rows: Int,
         _ make: @escaping @Sendable (_ count: Int, _ seed: UInt64) throws(DataError) -> Dataset
@@ -199,7 +223,7 @@ public enum DatasetCatalog {
     /// All data sets, the built-in ones first.
     public static let entries: [Entry] = [
         Entry(
-            name: "digits", summary: "Handwritten digits of 8×8 pixels", rowShape: [1, 8, 8], classCount: 10,
+            name: "digits", summary: "Handwritten digits of 8×8 pixels", rowShape: [8, 8, 1], classCount: 10,
             rowCounts: [1797], licence: "CC BY 4.0",
             source: "Alpaydin and Kaynak, UCI Machine Learning Repository, https://doi.org/10.24432/C50P49",
             origin: .builtIn
@@ -214,7 +238,7 @@ public enum DatasetCatalog {
             try Iris.load().split(fraction: 1 - options.testFraction, seed: options.seed)
         },
         Entry(
-            name: "mnist", summary: "Handwritten digits of 28×28 pixels", rowShape: [1, 28, 28], classCount: 10,
+            name: "mnist", summary: "Handwritten digits of 28×28 pixels", rowShape: [28, 28, 1], classCount: 10,
             rowCounts: [60_000, 10_000], licence: "CC BY-SA 3.0 (as commonly quoted)",
             source: "LeCun, Cortes, Burges, http://yann.lecun.com/exdb/mnist",
             origin: .files(
@@ -233,7 +257,7 @@ public enum DatasetCatalog {
             try images(entry, options, classNames: (0...9).map(String.init))
         },
         Entry(
-            name: "fashion-mnist", summary: "Pictures of clothes of 28×28 pixels", rowShape: [1, 28, 28],
+            name: "fashion-mnist", summary: "Pictures of clothes of 28×28 pixels", rowShape: [28, 28, 1],
             classCount: 10, rowCounts: [60_000, 10_000], licence: "MIT",
             source: "Xiao, Rasul, Vollgraf (Zalando), https://github.com/zalandoresearch/fashion-mnist; "
                 + "Debian package dataset-fashion-mnist",
@@ -260,7 +284,7 @@ public enum DatasetCatalog {
                 ])
         },
         Entry(
-            name: "cifar10", summary: "Colour photographs of 32×32 pixels", rowShape: [3, 32, 32], classCount: 10,
+            name: "cifar10", summary: "Colour photographs of 32×32 pixels", rowShape: [32, 32, 3], classCount: 10,
             rowCounts: [50_000, 10_000], licence: "research use; no formal licence",
             source: "Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html",
             origin: .files([

@@ -19,7 +19,7 @@ public enum IDXReader {
         return try parseLabels(bytes.span.bytes, file: path, limits: limits)
     }
 
-    /// Reads a pair of files as a data set: images of two dimensions get a channel, `[rows, 1, height, width]`.
+    /// Reads a pair of files as a data set: images of two dimensions get a channel, `[rows, height, width, 1]`.
     ///
     /// Throws `FormatError` when the files do not hold as many labels as images, or a label has no class name; without
     /// class names the classes are called by their numbers.
@@ -41,7 +41,7 @@ public enum IDXReader {
                 rule: "label \(codes[row]) of row \(row), there are \(names.count) classes")
         }
         if inputs.shape.count == 3 {
-            inputs = DataArray(unchecked: inputs.values, shape: [inputs.rowCount, 1] + inputs.rowShape)
+            inputs = DataArray(unchecked: inputs.values, shape: inputs.shape + [1])
         }
         return Dataset(
             unchecked: name, inputs: inputs, targets: .classes(labels: codes, names: names), featureNames: [],

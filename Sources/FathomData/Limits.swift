@@ -24,6 +24,11 @@ public struct Limits: Hashable, Sendable {
     /// The most entries of an archive.
     public var entries = 10_000
 
+    /// The most pixels of one picture in a file.
+    public var pixels = 64 << 20
+    /// The most pictures of a folder.
+    public var pictures = 10_000_000
+
     /// Creates the default limits.
     public init() {}
 

@@ -30,6 +30,11 @@ public protocol BatchSource: Sendable {
 extension Dataset: BatchSource {
     public func fill(_ batch: inout Batch) throws(DataError) {
         try inputs.gather(rows: batch.rows, into: &batch.inputs)
+        try fillTargets(of: &batch)
+    }
+
+    /// Replaces labels and targets of a batch by those of its rows, which must be in range.
+    func fillTargets(of batch: inout Batch) throws(DataError) {
         batch.labels.removeAll(keepingCapacity: true)
         batch.targets.removeAll(keepingCapacity: true)
         switch targets {

@@ -1,19 +1,27 @@
 /// A change of each input column, x ↦ (x − shift) / scale, fitted to training data and applied to all parts.
 ///
+/// The numbers may repeat along a row: one for each channel of a picture, whose pixels are channels-last.
+///
 /// Fit on the training part only: statistics of the test part would leak into training.
 public struct ColumnScaling: Hashable, Sendable, Codable {
-    /// What is subtracted, per column.
+    /// What is subtracted, per column or per channel.
     public let shift: [Float]
-    /// What is divided by, per column; never 0.
+    /// What is divided by, per column or per channel; never 0.
     public let scale: [Float]
-    /// Columns that are constant in the training data: their scale is 1, so that they become 0.
+    /// Columns (or channels) that are constant in the training data: their scale is 1, so that they become 0.
     public let constantColumns: [Int]
+    /// How often the numbers repeat along a row; nil for once.
+    private let repeats: Int?
+
+    /// The number of columns of the rows it is for.
+    public var columnCount: Int { shift.count * (repeats ?? 1) }
 
     /// For numbers that are right by construction: as many shifts as scales, none of them 0.
-    package init(shift: [Float], scale: [Float], constantColumns: [Int] = []) {
+    package init(shift: [Float], scale: [Float], constantColumns: [Int] = [], repeats: Int? = nil) {
         self.shift = shift
         self.scale = scale
         self.constantColumns = constantColumns
+        self.repeats = repeats
     }
 
     /// Standardisation: each column of `data` gets mean 0 and standard deviation 1 (dividing by the number of rows).
@@ -43,6 +51,54 @@ public struct ColumnScaling: Hashable, Sendable, Codable {
         // Double sums n equal Floats exactly for any n below 2^29, so that a constant column becomes exactly 0.
         let shift = mean.map { Float($0) }
         return ColumnScaling(shift: shift, scale: scale, constantColumns: degenerate.sorted())
+    }
+
+    /// Standardisation by channel: over all rows and pixels, each channel gets mean 0 and standard deviation 1.
+    ///
+    /// - Parameters:
+    ///   - data: Pictures, flattened or not.
+    ///   - channels: The number of channels, which vary fastest.
+    ///
+    /// Throws as `standardizing` does, and `DataError.countMismatch` when the rows do not consist of whole pixels.
+    public static func standardizing(channelsOf data: DataArray, channels: Int) throws(DataError) -> ColumnScaling {
+        guard channels > 0, data.rowSize % channels == 0 else {
+            throw .countMismatch(what: "channels of a row", expected: channels, found: data.rowSize)
+        }
+        let pixels = data.rowSize / channels
+        // A pixel is a row of as many columns as it has channels.
+        let perPixel = try standardizing(data.reshaped(to: [data.rowCount * pixels, channels]))
+        return ColumnScaling(
+            shift: perPixel.shift, scale: perPixel.scale, constantColumns: perPixel.constantColumns, repeats: pixels)
+    }
+
+    /// A given mean and standard deviation for each channel, such as those that are published for a set of pictures.
+    ///
+    /// - Parameters:
+    ///   - mean: What is subtracted: one number for all channels, or one for each.
+    ///   - deviation: What is divided by, likewise.
+    ///   - shape: The size of the pictures.
+    ///
+    /// Throws `DataError.invalidParameter` for other counts and for numbers that are not finite or deviations not above 0.
+    public static func channels(
+        mean: [Double], deviation: [Double], shape: ImageShape
+    ) throws(DataError) -> ColumnScaling {
+        func spread(_ name: String, _ numbers: [Double], _ rule: String, where holds: (Double) -> Bool)
+            throws(DataError) -> [Float]
+        {
+            guard numbers.count == 1 || numbers.count == shape.channels else {
+                throw .invalidParameter(
+                    name: name, value: "\(numbers)", rule: "pictures of \(shape) need \(shape.channels) numbers, or one"
+                )
+            }
+            for number in numbers where !holds(number) || !Float(number).isFinite {
+                throw .invalidParameter(name: name, value: "\(number)", rule: rule)
+            }
+            return (0..<shape.channels).map { Float(numbers[numbers.count == 1 ? 0 : $0]) }
+        }
+        return ColumnScaling(
+            shift: try spread("mean", mean, "it must be finite") { $0.isFinite },
+            scale: try spread("std", deviation, "it must be above 0") { Float($0) > 0 },
+            repeats: shape.height * shape.width)
     }
 
     /// Each column of `data` is mapped to the range from 0 to 1.
@@ -81,15 +137,18 @@ public struct ColumnScaling: Hashable, Sendable, Codable {
     ///
     /// Throws `DataError.countMismatch` when the rows are not as long as those it was fitted to.
     public func applied(to data: DataArray) throws(DataError) -> DataArray {
-        let size = shift.count
-        guard data.rowSize == size else {
-            throw .countMismatch(what: "values per row", expected: size, found: data.rowSize)
+        guard data.rowSize == columnCount else {
+            throw .countMismatch(what: "values per row", expected: columnCount, found: data.rowSize)
         }
+        guard columnCount > 0 else { return data }
         var out = data
+        let size = shift.count
+        let shift = shift
+        let scale = scale
         out.updateValues { values in
-            for row in 0..<data.rowCount {
+            for start in stride(from: 0, to: values.count, by: size) {
                 for column in 0..<size {
-                    values[row * size + column] = (values[row * size + column] - shift[column]) / scale[column]
+                    values[start + column] = (values[start + column] - shift[column]) / scale[column]
                 }
             }
         }

@@ -150,6 +150,8 @@ public struct Doctor: Sendable {
         patient.configuration.training.batch = count
         patient.configuration.training.accumulate = 1
         patient.configuration.training.epochs = settings.oneBatchSteps
+        // By heart means the rows as they are.
+        patient.configuration.data.augmentation = Augmentation()
         let trainer = try trainer(for: patient, small, setup)
         trainer.reportEvery = 1
         var losses: [Float] = []

@@ -83,7 +83,7 @@ extension Graph {
         let x = node.inputs[0]
         switch node.op {
         case .input, .state, .constant, .iota: return []
-        case .randomBits, .extent, .compare, .argMax, .argSort, .summary, .exponentHistogram:
+        case .randomBits, .extent, .compare, .argMax, .argSort, .windowArgMax, .summary, .exponentHistogram:
             return node.inputs.map { _ in nil }
         case .unary(let f): return [try unaryPullback(f, x: x, y: y, g)]
         case .binary(let f): return try binaryPullback(f, a: x, b: node.inputs[1], y: y, g, needs)
@@ -157,6 +157,31 @@ extension Graph {
                     ? try matmul(g, x, transposeA: true, transposeB: ta)
                     : try matmul(x, g, transposeA: !ta) : nil
             return [da, db]
+        case .convolution(let window, let groups):
+            let w = node.inputs[1]
+            return [
+                needs(0)
+                    ? try add(.convolutionInputGradient(window, groups: groups), [g, w], type: self[x].type) : nil,
+                needs(1) ? try add(.convolutionWeightGradient(window, groups: groups), [x, g]) : nil,
+            ]
+        case .convolutionInputGradient(let window, let groups):
+            return [
+                needs(0) ? try add(.convolution(window, groups: groups), [g, node.inputs[1]]) : nil,
+                needs(1) ? try add(.convolutionWeightGradient(window, groups: groups), [g, x]) : nil,
+            ]
+        case .convolutionWeightGradient(let window, let groups):
+            return [
+                needs(0)
+                    ? try add(
+                        .convolutionInputGradient(window, groups: groups), [node.inputs[1], g], type: self[x].type)
+                    : nil,
+                needs(1) ? try add(.convolution(window, groups: groups), [x, g]) : nil,
+            ]
+        case .windowSum(let window): return [try add(.windowSpread(window), [g], type: self[x].type)]
+        case .windowSpread(let window): return [try add(.windowSum(window), [g])]
+        case .windowGather(let window):
+            return [try add(.windowScatterAdd(window), [g, node.inputs[1]], type: self[x].type), nil]
+        case .windowScatterAdd(let window): return [try add(.windowGather(window), [g, node.inputs[1]]), nil]
         case .call(let fused):
             if let gradient = fused.gradient { return try gradient(&self, node.inputs, y, g) }
             // Differentiate the body in place of the call.

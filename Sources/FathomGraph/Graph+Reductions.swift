@@ -1,5 +1,6 @@
 extension Graph {
-    /// The graph with every reduction over several axes that leaves nothing written as two: the last axis, then the rest.
+    /// The graph with every reduction over several axes that leaves nothing, or only the last axis of images, written as two:
+    /// the last axis, then the rest; or the places of each image, then the images.
     ///
     /// Long reductions then run over rows, on all threads, instead of over one column.
     public func splittingReductions() throws(GraphError) -> Graph {
@@ -23,6 +24,12 @@ extension Graph {
             default: return try graph.add(node.op, inputs, type: node.type)
             }
             let shape = graph.shape(of: inputs[0])
+            if axes.count > 1, axes.sorted() == Array(0..<axes.count), axes.count == shape.rank - 1,
+                shape[0].fixedValue == nil, shape.dims.dropFirst().allSatisfy({ $0.fixedValue != nil })
+            {
+                let perImage = try graph.add(rebuild(Array(1..<axes.count)), inputs)
+                return try graph.add(rebuild([0]), [perImage])
+            }
             let long = axes.filter { shape[$0] != .fixed(1) }
             guard long.count > 1, long.count == shape.dims.count(where: { $0 != .fixed(1) }), let last = long.max()
             else {

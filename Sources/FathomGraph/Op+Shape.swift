@@ -62,6 +62,49 @@ extension Op {
             return TensorType(element, operands[0].shape.removing(axes: axes))
         }
 
+        /// What a window makes of an image's shape, channel by channel.
+        func slide(_ window: Window, over x: Shape) throws(GraphError) -> Shape {
+            try expectElement(0, .float32)
+            guard x.rank == window.axes.count + 2 else {
+                throw fail(
+                    "a window of \(window.axes.count) spatial axes does not fit shape \(x)",
+                    "images are [B, …spatial…, channels]: Reshape before it, or use the layer for other axes")
+            }
+            var spatial: [Int] = []
+            for axis in 1..<(x.rank - 1) { spatial.append(try fixed(x, axis)) }
+            let channels = try fixed(x, x.rank - 1)
+            let isPooling =
+                switch self {
+                case .convolution, .convolutionInputGradient, .convolutionWeightGradient: false
+                default: true
+                }
+            if let (message, hint) = window.mistake(for: spatial, needsElements: isPooling) {
+                throw fail(message, hint)
+            }
+            return Shape([x[0]] + zip(window.axes, spatial).map { .fixed($0.outputs($1)) } + [.fixed(channels)])
+        }
+        /// The output channels of a convolution of an image of shape `x`.
+        func convolved(_ window: Window, _ groups: Int, _ x: Shape, weight w: Shape) throws(GraphError) -> Int {
+            let inputs = try fixed(x, x.rank - 1)
+            guard groups >= 1, inputs % groups == 0, inputs > 0 else {
+                throw fail("\(groups) groups do not divide \(inputs) channels", "the channels must be a multiple of it")
+            }
+            guard w.rank == x.rank, let outputs = w[w.rank - 1].fixedValue, outputs > 0, outputs % groups == 0,
+                w.dims.dropLast() == (window.axes.map { .fixed($0.extent) } + [.fixed(inputs / groups)])[...]
+            else {
+                let taps = window.axes.map { "\($0.extent)" }.joined(separator: ", ")
+                throw fail(
+                    "weight \(w) does not fit \(inputs) channels in \(groups) groups",
+                    "it must be [\(taps), \(inputs / groups), a multiple of \(groups)]")
+            }
+            return outputs
+        }
+        func expectGradient(_ i: Int, _ shape: Shape) throws(GraphError) {
+            guard operands[i].shape == shape else {
+                throw fail("operand \(i + 1) has shape \(operands[i].shape)", "the window makes \(shape)")
+            }
+        }
+
         switch self {
         case .input, .state:
             try expect(0)
@@ -263,6 +306,59 @@ extension Op {
                     "inner extents \(k) and \(k2) differ", "the first operand's columns must match the second's rows")
             }
             return TensorType(.float32, Shape(Array(a.dims.prefix(r - 2)) + [m, n]))
+        case .convolution(let window, let groups):
+            try expect(2)
+            let (x, w) = (operands[0].shape, operands[1].shape)
+            let output = try slide(window, over: x)
+            let channels = try convolved(window, groups, x, weight: w)
+            return TensorType(.float32, Shape(output.dims.dropLast() + [.fixed(channels)]))
+        case .convolutionInputGradient(let window, let groups):
+            try expect(2)
+            let x = try request().shape
+            let output = try slide(window, over: x)
+            let channels = try convolved(window, groups, x, weight: operands[1].shape)
+            try expectGradient(0, Shape(output.dims.dropLast() + [.fixed(channels)]))
+            return TensorType(.float32, x)
+        case .convolutionWeightGradient(let window, let groups):
+            try expect(2)
+            let (x, g) = (operands[0].shape, operands[1].shape)
+            let output = try slide(window, over: x)
+            guard g.rank == x.rank, g.dims.dropLast() == output.dims.dropLast() else {
+                throw fail("the output's gradient has shape \(g)", "the window makes \(output) but for the channels")
+            }
+            let (inputs, outputs) = (try fixed(x, x.rank - 1), try fixed(g, g.rank - 1))
+            guard groups >= 1, inputs % groups == 0, outputs % groups == 0 else {
+                throw fail(
+                    "\(groups) groups do not divide \(inputs) and \(outputs) channels", "both must be multiples of it")
+            }
+            return TensorType(
+                .float32,
+                Shape(window.axes.map { .fixed($0.extent) } + [.fixed(inputs / groups), .fixed(outputs)]))
+        case .windowSum(let window):
+            try expect(1)
+            return TensorType(.float32, try slide(window, over: operands[0].shape))
+        case .windowArgMax(let window):
+            try expect(1)
+            return TensorType(.int32, try slide(window, over: operands[0].shape))
+        case .windowSpread(let window):
+            try expect(1)
+            let x = try request().shape
+            try expectGradient(0, slide(window, over: x))
+            return TensorType(.float32, x)
+        case .windowGather(let window):
+            try expect(2)
+            let output = try slide(window, over: operands[0].shape)
+            try expectElement(1, .int32)
+            try expectGradient(1, output)
+            return TensorType(.float32, output)
+        case .windowScatterAdd(let window):
+            try expect(2)
+            let x = try request().shape
+            let output = try slide(window, over: x)
+            try expectElement(1, .int32)
+            try expectGradient(0, output)
+            try expectGradient(1, output)
+            return TensorType(.float32, x)
         case .summary(let every), .exponentHistogram(let every):
             guard every >= 1, every <= Int(Int32.max) else {
                 throw fail("every \(every) is not positive", "1 looks at everything, 8 at every eighth row")

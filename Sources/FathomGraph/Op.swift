@@ -59,6 +59,25 @@ public enum Op: Hashable, Sendable {
     /// Matrix product of the last two axes; leading axes agree.
     case matmul(transposeA: Bool, transposeB: Bool)
 
+    // Windows over channels-last images; see `Window`. Convolution is bilinear, and these three are closed under
+    // differentiation. Weights are [taps…, channels / groups, output channels]; a group of outputs sees a group of inputs.
+    /// (x, weight): what lies outside the image counts as 0.
+    case convolution(Window, groups: Int)
+    /// (gradient of the output, weight): the gradient of the input, of the requested shape; also a transposed convolution.
+    case convolutionInputGradient(Window, groups: Int)
+    /// (x, gradient of the output): the gradient of the weight.
+    case convolutionWeightGradient(Window, groups: Int)
+    /// The sum over each window, channel by channel.
+    case windowSum(Window)
+    /// The adjoint of `windowSum`, of the requested shape.
+    case windowSpread(Window)
+    /// The tap with the first largest element of each window inside the image, as `int32`; NaN counts as largest.
+    case windowArgMax(Window)
+    /// (x, taps of `windowArgMax`): the elements there.
+    case windowGather(Window)
+    /// (gradient, taps): the adjoint of `windowGather`, of the requested shape.
+    case windowScatterAdd(Window)
+
     // Observation; see `Sampling`, `Moments` and `ExponentHistogram`
     /// (x) or (x, step `int32[]`): the numbers of ``Moments`` over the elements of x. With `every` > 1 only over the rows
     /// that ``Sampling`` picks in this step; their number is part of the result.
@@ -119,6 +138,14 @@ public enum Op: Hashable, Sendable {
         case .argSort: "argSort"
         case .cumulativeSum: "cumulativeSum"
         case .matmul: "matmul"
+        case .convolution: "convolution"
+        case .convolutionInputGradient: "convolutionInputGradient"
+        case .convolutionWeightGradient: "convolutionWeightGradient"
+        case .windowSum: "windowSum"
+        case .windowSpread: "windowSpread"
+        case .windowArgMax: "windowArgMax"
+        case .windowGather: "windowGather"
+        case .windowScatterAdd: "windowScatterAdd"
         case .summary: "summary"
         case .exponentHistogram: "exponentHistogram"
         case .call(let fused): fused.name
@@ -145,6 +172,12 @@ public enum Op: Hashable, Sendable {
         case .argSort(let axis, let descending): " axis=\(axis)" + (descending ? " descending" : "")
         case .cumulativeSum(let axis, let reverse): " axis=\(axis)" + (reverse ? " reverse" : "")
         case .matmul(let ta, let tb): (ta ? " ta" : "") + (tb ? " tb" : "")
+        case .convolution(let window, let groups), .convolutionInputGradient(let window, let groups),
+            .convolutionWeightGradient(let window, let groups):
+            " \(window)" + (groups == 1 ? "" : " groups=\(groups)")
+        case .windowSum(let window), .windowSpread(let window), .windowArgMax(let window), .windowGather(let window),
+            .windowScatterAdd(let window):
+            " \(window)"
         case .summary(let every), .exponentHistogram(let every): every == 1 ? "" : " every=\(every)"
         case .call(let fused): fused.parameters.isEmpty ? "" : " \(fused.parameters)"
         case .unary, .binary, .compare, .select, .broadcast, .reshape: ""

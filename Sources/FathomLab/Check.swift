@@ -60,7 +60,7 @@ public struct Check: Sendable {
     /// The whole interval lies at or above `bound`.
     public static func atLeast(_ claim: String, _ bound: Double, measured: Estimate) -> Check {
         let verdict: Verdict =
-            measured.low >= bound ? .holds : measured.mean.isNaN || measured.high < bound ? .contradicted : .open
+            measured.low >= bound ? .holds : !measured.mean.isFinite || measured.high < bound ? .contradicted : .open
         return Check(
             claim, "≥ \(Text.number(bound))", Text.estimate(measured), verdict, expected: bound, value: measured.mean,
             interval: Self.interval(measured))
@@ -69,10 +69,17 @@ public struct Check: Sendable {
     /// The whole interval lies at or below `bound`.
     public static func atMost(_ claim: String, _ bound: Double, measured: Estimate) -> Check {
         let verdict: Verdict =
-            measured.high <= bound ? .holds : measured.mean.isNaN || measured.low > bound ? .contradicted : .open
+            measured.high <= bound ? .holds : !measured.mean.isFinite || measured.low > bound ? .contradicted : .open
         return Check(
             claim, "≤ \(Text.number(bound))", Text.estimate(measured), verdict, expected: bound, value: measured.mean,
             interval: Self.interval(measured))
+    }
+
+    /// Without chance: at or below `bound`.
+    public static func atMost(_ claim: String, _ bound: Double, measured: Double) -> Check {
+        Check(
+            claim, "≤ \(Text.number(bound))", Text.number(measured), measured <= bound ? .holds : .contradicted,
+            expected: bound, value: measured)
     }
 
     /// Something that is so or not, without chance.
@@ -118,7 +125,7 @@ public enum Text {
     /// 0.123 ± 0.004, with the digits that the interval leaves.
     public static func estimate(_ e: Estimate) -> String {
         guard e.values.count > 1 else { return number(e.mean) + " (one run)" }
-        guard e.halfWidth > 0, e.halfWidth.isFinite, e.mean != 0 else { return number(e.mean) }
+        guard e.halfWidth > 1e-5 * abs(e.mean), e.halfWidth.isFinite, e.mean != 0 else { return number(e.mean) }
         let size = max(abs(e.mean), e.halfWidth)
         let exponent = Int(Foundation.log10(size).rounded(.down))
         let spread = Int(Foundation.log10(e.halfWidth).rounded(.down))
@@ -126,10 +133,11 @@ public enum Text {
         let digits = min(6, max(1, exponent - spread + 1))
         if exponent >= 5 || exponent < -3 {
             let unit = pow(10, Double(exponent))
-            return "(\(fixed(e.mean / unit, digits)) ± \(fixed(e.halfWidth / unit, digits)))×\(power(exponent))"
+            return
+                "(\(fixed(e.mean / unit, digits))\u{A0}±\u{A0}\(fixed(e.halfWidth / unit, digits)))×\(power(exponent))"
         }
         let places = max(0, digits - exponent)
-        return "\(fixed(e.mean, places)) ± \(fixed(e.halfWidth, places))"
+        return "\(fixed(e.mean, places))\u{A0}±\u{A0}\(fixed(e.halfWidth, places))"
     }
 
     private static func minus(_ text: String) -> String { text.replacingOccurrences(of: "-", with: "−") }

@@ -238,6 +238,13 @@ public struct Interpreter: Sendable {
                 }
                 return total
             }
+        case .convolution, .convolutionInputGradient, .convolutionWeightGradient, .windowSum, .windowSpread,
+            .windowArgMax,
+            .windowGather, .windowScatterAdd:
+            guard let value = Self.windowed(node.op, x, shape) else {
+                throw GraphError(op: node.op.name, message: "has no meaning")
+            }
+            return value
         case .call(let fused):
             throw GraphError(op: fused.name, message: "composite operations are inlined before interpretation")
         }

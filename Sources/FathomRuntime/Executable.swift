@@ -23,6 +23,9 @@ public final class Executable {
         /// Values of all weight gradients from which on products end in the update: below, the update finds its arrays in
         /// the cache anyway. Tests set 0.
         package var leastJoined = 1 << 20
+        /// What neighbouring instructions may touch in one turn (see `runTogether`): what the second-level cache of a core
+        /// holds beside code and weights. Tests set 1.
+        package var turnBytes = 512 << 10
 
         public init(fusing: Bool = true, verifying: Bool = false) {
             self.fusing = fusing
@@ -47,6 +50,7 @@ public final class Executable {
     private let grouping: Grouping
     private var arena: Memory
     private let probes: Memory
+    private let turnBytes: Int
     /// Floats of `probes` that hold results.
     private let observationCount: Int
     private var inputs: [String: (memory: Memory, type: TensorType)] = [:]
@@ -73,6 +77,7 @@ public final class Executable {
         try Self.checkSizes(primitive, maxBatch)
         var lowering = try Lowering(primitive, maxBatch: maxBatch, fusing: options.fusing)
         (self.graph, self.state, self.maxBatch, self.team) = (primitive, state, maxBatch, team)
+        turnBytes = options.turnBytes
         grouping = lowering.grouping
         var outputs: [String: (buffer: Int, type: TensorType)] = [:]
         for (name, id) in primitive.outputs {
@@ -321,6 +326,7 @@ public final class Executable {
         }
         let made = Prepared(batch: batch, count: instructions.count)
         for (i, instruction) in instructions.enumerated() { fill(&made.instrs[i], instruction, made) }
+        runTogether(made)
         var bytes = 0
         for i in 0..<made.count { bytes = max(bytes, fk_instr_scratch(&made.instrs[i], Int32(team.threads))) }
         if (scratchMemory.first?.count ?? -1) * 4 < bytes + 128 {
@@ -329,6 +335,50 @@ public final class Executable {
         }
         prepared[batch] = made
         current = made
+    }
+
+    /// Lets neighbouring instructions that share out the same rows of the batch run together on a few rows at a time, where all
+    /// rows would not stay in the cache from one to the next. Threads may share out rows in any way between two barriers, so
+    /// turns may, too.
+    private func runTogether(_ made: Prepared) {
+        guard grouping.hasWindows else { return }
+        let batch = made.batch
+        func sharesImages(_ x: Instruction) -> Bool {
+            guard case .rows(let rows, let granule) = x.cut,
+                case .rows(Count(power: 1), _) = Touch.sharing(rows, granule: granule)
+            else { return false }
+            switch x.work {
+            case .region, .convolution, .sample: return true
+            default: return false
+            }
+        }
+        var i = 0
+        while i < instructions.count {
+            var end = i
+            while end < instructions.count, sharesImages(instructions[end]),
+                end == i || instructions[end].barrier == .none
+            {
+                end += 1
+            }
+            defer { i = max(end, i + 1) }
+            guard end - i > 1 else { continue }
+            var bytes: [Int: Int] = [:]
+            for x in instructions[i..<end] {
+                for access in x.accesses {
+                    guard case .rows = access.touch else { continue }
+                    bytes[access.buffer] = 4 * buffers[access.buffer].count.resolved(batch)
+                }
+            }
+            let perRow = max(bytes.values.reduce(0, +) / max(batch, 1), 1)
+            let rows = max(1, turnBytes / perRow)
+            // Whole shares in one turn are what happens anyway.
+            if rows * team.threads >= batch { continue }
+            made.instrs[i].together = Int64(end - i)
+            for k in i..<end {
+                guard case .rows(let count, _) = instructions[k].cut else { continue }
+                made.instrs[k].step = Int64(rows * count.factor)
+            }
+        }
     }
 
     private func fill(_ x: inout fk_instr, _ instruction: Instruction, _ made: Prepared) {
@@ -409,6 +459,7 @@ public final class Executable {
                 g: gradient.map { UnsafePointer(pointer($0)) },
                 scale: scale.map { grouping.hostValue($0, batch: batch) } ?? 1,
                 out: pointer(into))
+        case .convolution(let convolution): fill(&x, convolution, batch)
         case .sample(let source, let kept):
             x.kind = UInt8(FK_I_SAMPLE.rawValue)
             x.u.sample = sample(kept, batch, from: pointer(source))
@@ -459,7 +510,7 @@ public final class Executable {
         for (i, op) in region.ops.enumerated() {
             var c = fk_op()
             c.opcode = UInt16(op.opcode.rawValue)
-            c.kind = UInt16(op.extent.rawValue)
+            c.kind = UInt16(op.extent.kind)
             c.dst = Int16(op.dst)
             c.a = op.operands.count > 0 ? Int16(op.operands[0]) : -1
             c.b = op.operands.count > 1 ? Int16(op.operands[1]) : -1
@@ -477,7 +528,8 @@ public final class Executable {
         }
         for (i, r) in region.registers.enumerated() {
             var c = fk_reg()
-            c.kind = UInt8(r.extent.rawValue)
+            c.kind = UInt8(r.extent.kind)
+            if r.extent == .perBlock { c.blocked = 1 + (r.kind == .write ? region.joining(i) : 0) }
             c.memory = r.kind == .read ? 1 : r.kind == .write ? 2 : 0
             c.deferred = r.isDeferred ? 1 : 0
             c.slot = Int16(r.slot)
@@ -490,7 +542,7 @@ public final class Executable {
         let lanes = 16
         let width = (max(columns, 1) + lanes - 1) / lanes * lanes
         switch region.reduction {
-        case .none:
+        case .none, .blocks:
             tileColumns = min(columns, 1024)
             tileRows = max(1, 1024 / min(width, 1024))
         case .columns: tileRows = max(1, 1024 / width)
@@ -504,6 +556,7 @@ public final class Executable {
         for (i, kept) in region.samples.enumerated() { samples[i] = sample(kept, batch) }
         x.u.region = fk_region(
             rows: Int64(rows), cols: Int64(columns), tile_rows: Int64(tileRows), tile_cols: Int64(max(tileColumns, 1)),
+            block: region.block.map { Int64($0.resolved(batch)) } ?? 0,
             op_count: Int32(region.ops.count), reg_count: Int32(region.registers.count),
             slots: (Int32(region.slots[0]), Int32(region.slots[1]), Int32(region.slots[2]), Int32(region.slots[3])),
             ops: UnsafePointer(ops), regs: UnsafePointer(registers),
@@ -511,6 +564,32 @@ public final class Executable {
             step: region.step.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) },
             samples: UnsafePointer(samples))
         if x.cut == UInt8(FK_CUT_NONE.rawValue) { x.extent = Int64(rows) }
+    }
+
+    private func fill(_ x: inout fk_instr, _ c: Convolution, _ batch: Int) {
+        x.kind = UInt8(FK_I_CONV.rawValue)
+        // Leading axes of one element make three.
+        let missing = 3 - c.window.axes.count
+        func triple(_ values: some Collection<Int>, _ filler: Int) -> (Int64, Int64, Int64) {
+            let all = Array(repeating: filler, count: missing) + values
+            return (Int64(all[0]), Int64(all[1]), Int64(all[2]))
+        }
+        let axes = c.window.axes
+        let window = fk_window(
+            in: triple(c.input.dropLast(), 1), out: triple(c.output.dropLast(), 1),
+            kernel: triple(axes.map(\.extent), 1),
+            stride: triple(axes.map(\.stride), 1), dilation: triple(axes.map(\.dilation), 1),
+            low: triple(axes.map(\.low), 0), groups: Int64(c.groups), cin: Int64(c.input.last ?? 1),
+            cout: Int64(c.output.last ?? 1))
+        let images = c.images.resolved(batch)
+        x.u.conv = fk_conv(
+            window: window, kind: Int32(c.kind.rawValue), winograd: c.isTransformed ? 1 : 0,
+            by_lines: c.byLines ? 1 : 0, images: Int64(images),
+            block: Int64(c.block),
+            blocks: Int64(c.blocks), x: c.x.map { pointer($0) }, w: c.w.map { pointer($0) }, y: c.y.map { pointer($0) },
+            bias: c.bias.map { UnsafePointer(pointer($0)) },
+            index: c.index.map { UnsafeMutableRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) })
+        if x.cut == UInt8(FK_CUT_NONE.rawValue) { x.extent = Int64(images) }
     }
 
     /// The operations of a step, as far as they decide whether threads pay.

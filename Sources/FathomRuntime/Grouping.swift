@@ -24,6 +24,11 @@ struct Count: Hashable {
 /// What an element of a value belongs to in a domain of rows × columns.
 enum Extent: Int32 {
     case full = 0, perRow, perColumn, scalar
+    /// A number per column for every block of rows: of a channel in one image, say.
+    case perBlock
+
+    /// The kind of register: within a tile, which no block's border crosses, a number per block is one per column.
+    var kind: Int32 { self == .perBlock ? Extent.perColumn.rawValue : rawValue }
 
     func joined(_ other: Extent) -> Extent {
         if self == other || other == .scalar { return self }
@@ -35,22 +40,26 @@ enum Extent: Int32 {
 /// axis of a domain rows × columns, done tile by tile while the tile is in cache.
 struct Group {
     /// The axis whose elements a thread must have together: reduced by the group, or the one along which it stores numbers.
-    enum Reduction { case none, columns, rows }
+    enum Reduction { case none, columns, rows, blocks }
     var nodes: [NodeID] = []
     var isRegion: Bool
     var phase: Phase
     var total = Count()
     /// Rows and columns of the domain, once something distinguishes them.
     var split: (rows: Count, columns: Count)?
+    /// The rows of a block, where something is one number per block and column.
+    var block: Count?
     var reduction = Reduction.none
     var extents: [NodeID: Extent] = [:]
 }
 
-/// How a broadcast or reduction sees its larger side: nothing, leading, trailing or all axes are concerned.
+/// How a broadcast or reduction sees its larger side: nothing, leading, trailing, some in the middle or all axes are concerned.
 enum AxisPattern: Equatable {
     case none, all
     case leading(rows: Count, columns: Count)
     case trailing(rows: Count, columns: Count)
+    /// `rows` in all; blocks of `block` rows are concerned together.
+    case middle(rows: Count, block: Count, columns: Count)
     case irregular
 
     /// - Parameter concerned: for every axis of `shape` whether it is stretched or reduced.
@@ -72,7 +81,15 @@ enum AxisPattern: Equatable {
                 rows: Count(axes.prefix(lead).map { shape[$0] }), columns: Count(axes.dropFirst(lead).map { shape[$0] })
             )
         } else {
-            self = .irregular
+            let first = flags.firstIndex(of: true) ?? 0
+            guard flags[first..<(first + count)].allSatisfy({ $0 }) else {
+                self = .irregular
+                return
+            }
+            let block = Count(axes[first..<(first + count)].map { shape[$0] })
+            self = .middle(
+                rows: Count(axes.prefix(first).map { shape[$0] }) * block, block: block,
+                columns: Count(axes.dropFirst(first + count).map { shape[$0] }))
         }
     }
 }
@@ -102,6 +119,8 @@ struct Grouping {
     /// Whether threads share out columns: where the forward pass needs statistics over the batch, a thread that has whole
     /// columns has all it needs.
     let prefersColumns: Bool
+    /// Whether there are convolutions or pooling.
+    let hasWindows: Bool
 
     init(_ graph: Graph, maxBatch: Int, fusing: Bool) {
         self.graph = graph
@@ -110,12 +129,16 @@ struct Grouping {
         groupOf = Array(repeating: nil, count: graph.nodes.count)
         let live = graph.liveNodes
         self.live = live
-        prefersColumns = graph.nodes.enumerated().contains { i, node in
-            guard node.phase == .forward, live[i], case .sum(let axes) = node.op else { return false }
-            let pattern = AxisPattern(graph.shape(of: node.inputs[0])) { axes.contains($0) }
-            guard case .leading(let rows, let columns) = pattern else { return false }
-            return rows.power > 0 && columns.resolved(maxBatch) >= 16
-        }
+        // Images have too many rows for that.
+        hasWindows = graph.nodes.enumerated().contains { i, node in live[i] && node.op.window != nil }
+        prefersColumns =
+            !hasWindows
+            && graph.nodes.enumerated().contains { i, node in
+                guard node.phase == .forward, live[i], case .sum(let axes) = node.op else { return false }
+                let pattern = AxisPattern(graph.shape(of: node.inputs[0])) { axes.contains($0) }
+                guard case .leading(let rows, let columns) = pattern else { return false }
+                return rows.power > 0 && columns.resolved(maxBatch) >= 16
+            }
         for (i, node) in graph.nodes.enumerated() where node.type.shape.rank == 0 && node.type.element == .float32 {
             switch node.op {
             case .constant, .extent: hostScalars.insert(NodeID(i))
@@ -216,6 +239,7 @@ struct Grouping {
         case .all: return Count(graph.shape(of: graph[id].inputs[0]).dims).resolved(maxBatch) <= Self.longestColumn
         case .trailing(_, let columns): return columns.resolved(maxBatch) <= Self.widestRow
         case .leading(let rows, _): return rows.resolved(maxBatch) <= Self.longestColumn
+        case .middle(let rows, let block, _): return block.power == 0 && rows.resolved(maxBatch) > 0 && block.factor > 0
         case .irregular: return false
         }
     }
@@ -300,11 +324,12 @@ struct Grouping {
         for (_, id) in graph.updates { readers[id.index] += 1 }
         for (i, node) in graph.nodes.enumerated() where live[i] && node.op == .binary(.add) {
             for (product, other) in [(node.inputs[0], node.inputs[1]), (node.inputs[1], node.inputs[0])] {
-                guard case .matmul = graph[product].op, readers[product.index] == 1, graph.shape(of: product).rank == 2,
+                guard graph[product].op.takesBias, readers[product.index] == 1,
+                    graph.shape(of: product).rank == 2 || graph[product].op.window != nil,
                     case .broadcast = graph[other].op, graph[product].phase == node.phase
                 else { continue }
                 let bias = graph[other].inputs[0]
-                guard let width = node.type.shape[1].fixedValue, graph.shape(of: bias).fixedCount == width,
+                guard let width = node.type.shape.dims.last?.fixedValue, graph.shape(of: bias).fixedCount == width,
                     graph.shape(of: bias).dims.last == .fixed(width), width > 1 || graph.shape(of: bias).rank == 1
                 else { continue }
                 biased[NodeID(i)] = (product, bias)
@@ -380,7 +405,8 @@ struct Grouping {
 
     private mutating func placeFusible(_ id: NodeID, _ uses: [Use]) {
         // Larger domains first: a number per column belongs to the tiles that make it, not to a few further numbers.
-        let consumers = Set(uses.compactMap { groupOf[$0.consumer.index] })
+        // Sums over blocks are whole only when their region is done.
+        let consumers = isBlockReduction(id) ? [] : Set(uses.compactMap { groupOf[$0.consumer.index] })
         let candidates = consumers.filter { fusing && groups[$0].isRegion }.sorted {
             let (a, b) = (groups[$0].total.resolved(maxBatch), groups[$1].total.resolved(maxBatch))
             return a == b ? $0 > $1 : a > b
@@ -446,6 +472,9 @@ struct Grouping {
                 (extent, candidate.split, candidate.reduction) = (.perColumn, (rows, columns), .rows)
             case .trailing(let rows, let columns):
                 (extent, candidate.split, candidate.reduction) = (.perRow, (rows, columns), .columns)
+            case .middle(let rows, let block, let columns):
+                (extent, candidate.split, candidate.reduction) = (.perBlock, (rows, columns), .blocks)
+                candidate.block = block
             case .all, .none, .irregular:
                 (extent, candidate.split, candidate.reduction) = (.perColumn, (candidate.total, Count()), .rows)
             }
@@ -453,6 +482,11 @@ struct Grouping {
         }
         candidate.total = Count(graph.shape(of: id).dims)
         return (candidate, .full)
+    }
+
+    private func isBlockReduction(_ id: NodeID) -> Bool {
+        guard let axes = reductionAxes(id), case .middle = pattern(ofReduction: id, axes: axes) else { return false }
+        return true
     }
 
     private func isFreeOfReduction(_ id: NodeID) -> Bool {
@@ -463,6 +497,7 @@ struct Grouping {
     /// Whether the group can write a value of this extent: each element by one thread, so numbers per row need whole rows.
     private func canStore(_ extent: Extent, _ group: inout Group) -> Bool {
         switch (extent, group.reduction) {
+        // Numbers per block are joined over tiles, so only a sum itself can be one.
         case (.full, _), (.perRow, .columns), (.perColumn, .rows): return true
         case (.perRow, .none):
             guard let split = group.split, split.columns.resolved(maxBatch) <= Self.widestRow else { return false }
@@ -512,10 +547,22 @@ struct Grouping {
             case (.trailing(let rows, let columns), .full):
                 if !fit(&group, rows, columns) { return nil }
                 extent = .perRow
+            case (.middle(let rows, let block, let columns), .full):
+                // A tile of whole columns crosses the borders of blocks.
+                if block.power > 0 || group.reduction == .rows || !fit(&group, rows, columns) || !fit(&group, block) {
+                    return nil
+                }
+                extent = .perBlock
             default: return nil
             }
         }
         return extent
+    }
+
+    private func fit(_ group: inout Group, _ block: Count) -> Bool {
+        if let known = group.block { return known == block }
+        group.block = block
+        return true
     }
 
     private func fit(_ group: inout Group, _ rows: Count, _ columns: Count) -> Bool {
@@ -532,9 +579,13 @@ struct Grouping {
             switch pattern(ofReduction: id, axes: axes) {
             case .leading(let rows, let columns): wanted = (rows, columns, .rows, .perColumn)
             case .trailing(let rows, let columns): wanted = (rows, columns, .columns, .perRow)
+            case .middle(let rows, let block, let columns):
+                guard fit(&group, block) else { return false }
+                wanted = (rows, columns, .blocks, .perBlock)
             case .all: wanted = (Count(graph.shape(of: graph[id].inputs[0]).dims), Count(), .rows, .perColumn)
             case .none, .irregular: return false
             }
+            if wanted.2 == .rows, group.block != nil { return false }
             guard extent == wanted.3, group.reduction == .none || group.reduction == wanted.2,
                 fit(&group, wanted.0, wanted.1)
             else { return false }
@@ -627,11 +678,13 @@ struct Grouping {
                     guard groups[a].phase == groups[b].phase, groups[a].reduction == groups[b].reduction,
                         groups[a].total == groups[b].total, canJoin(a, b)
                     else { continue }
+                    if let x = groups[a].block, let y = groups[b].block, x != y { continue }
                     switch (groups[a].split, groups[b].split) {
                     case (let x?, let y?): if x != y { continue }
                     case (nil, let y?): groups[a].split = y
                     default: break
                     }
+                    groups[a].block = groups[a].block ?? groups[b].block
                     join(b, into: a)
                 }
             }
@@ -641,6 +694,7 @@ struct Grouping {
     /// Whether no third group must run between two.
     private func canJoin(_ a: Int, _ b: Int) -> Bool {
         if groups[a].nodes.count + groups[b].nodes.count > Self.longestProgram { return false }
+        if groups[a].reduction == .blocks, isAncestor(a, of: b) || isAncestor(b, of: a) { return false }
         for x in groups.indices where x != a && x != b && !groups[x].nodes.isEmpty {
             if isAncestor(a, of: x) && isAncestor(x, of: b) || isAncestor(b, of: x) && isAncestor(x, of: a) {
                 return false
@@ -690,7 +744,8 @@ struct Grouping {
 
     private func canRecompute(_ id: NodeID, in b: Int, depth: Int) -> Bool {
         guard depth > 0, let a = groupOf[id.index], a != b, groups[a].isRegion, groups[a].phase == .forward,
-            groups[a].extents[id] == .full, let x = groups[a].split, let y = groups[b].split, x == y
+            groups[a].extents[id] == .full, let x = groups[a].split, let y = groups[b].split, x == y,
+            groups[a].block == nil || groups[b].block == groups[a].block
         else { return false }
         guard graph[id].op.isCheap else { return false }
         return operands(of: id).allSatisfy { operand in
@@ -702,6 +757,7 @@ struct Grouping {
             switch groups[g].extents[value] {
             case .perColumn: return groups[g].reduction == .rows
             case .perRow: return groups[g].reduction == .columns
+            case .perBlock: return isBlockReduction(value)
             case .full: return isKept(value) || canRecompute(value, in: b, depth: depth - 1)
             default: return false
             }
@@ -801,6 +857,25 @@ struct Grouping {
 }
 
 extension Op {
+    /// Whether the sums of the operation may start from a bias.
+    var takesBias: Bool {
+        switch self {
+        case .matmul, .convolution: true
+        default: false
+        }
+    }
+
+    /// The window of a convolution or of pooling.
+    var window: Window? {
+        switch self {
+        case .convolution(let w, _), .convolutionInputGradient(let w, _), .convolutionWeightGradient(let w, _),
+            .windowSum(let w), .windowSpread(let w), .windowArgMax(let w), .windowGather(let w),
+            .windowScatterAdd(let w):
+            w
+        default: nil
+        }
+    }
+
     /// Whether doing the operation again costs less than reading its result from memory.
     var isCheap: Bool {
         switch self {

@@ -18,6 +18,21 @@ struct Lowering {
     /// The buffers that hold the picked rows of values.
     var sampleOf: [Kept: Int] = [:]
     var named: [Buffer.Home: Int] = [:]
+    /// Rows of the batch that threads share out as one: with images, what the weights' gradient sums in one block.
+    let batchGranule: Int
+    /// Whether threads share out the lines of an image, in quarters: there are too few images for all of them.
+    var sharesLines: Bool { grouping.hasWindows && maxBatch < 4 }
+    /// Packed weights of convolutions.
+    var packedOf: [PackedKey: Int] = [:]
+    struct PackedKey: Hashable {
+        var weight: Int
+        var window: Window
+        var groups: Int
+        var isGradient: Bool
+        var isTransformed: Bool
+    }
+    /// Elements at the largest tap, made together with the taps.
+    var madeWithTaps: Set<NodeID> = []
     /// Copies of state as it was before the step, for outputs and for updates of other entries.
     private var keptOld: [Int: Int] = [:]
 
@@ -25,7 +40,9 @@ struct Lowering {
         self.graph = graph
         self.maxBatch = maxBatch
         (grouping, probes) = Probes.grouping(graph, maxBatch: maxBatch, fusing: fusing)
+        batchGranule = grouping.hasWindows ? max(1, (maxBatch + Self.weightBlocks - 1) / Self.weightBlocks) : 8
         let order = grouping.schedule()
+        packWeights()
         var later = placeSamples()
         for g in order {
             let group = grouping.groups[g]
@@ -77,7 +94,7 @@ struct Lowering {
 
     private mutating func lowerRegion(_ group: Group, _ index: Int) {
         let split = group.split ?? (rows: Count(), columns: group.total)
-        var region = Region(rows: split.rows, columns: split.columns, reduction: group.reduction)
+        var region = Region(rows: split.rows, columns: split.columns, reduction: group.reduction, block: group.block)
         var registerOf: [NodeID: Int] = [:]
         var reads: [Int: [(extent: Extent, register: Int)]] = [:]
         var literals: [Region.Number: Int] = [:]
@@ -197,6 +214,7 @@ struct Lowering {
                 if out != r, actual[r] == wanted { registerOf[id] = r }
             }
         }
+        region.block = domain.block
         fuseTriples(&region)
         assignSlots(&region)
         let id = nodes[nodes.count - 1]
@@ -222,7 +240,12 @@ struct Lowering {
         if total <= 1 { return .none }
         switch region.reduction {
         case .rows: return region.columns.resolved(maxBatch) < 32 ? .none : .columns(region.columns, granule: 16)
-        case .columns: return .rows(region.rows, granule: 8)
+        case .columns: return .rows(region.rows, granule: rowGranule(region.rows))
+        case .blocks:
+            // Whole blocks: of whole rows of the batch, where those are made of them.
+            let granule = rowGranule(region.rows)
+            let block = region.block?.resolved(maxBatch) ?? 1
+            return .rows(region.rows, granule: granule % block == 0 ? granule : block)
         case .none:
             for r in region.registers where r.kind == .read && r.extent == .full {
                 guard let buffer = r.buffer, let touch = lastTouch[buffer] else { continue }
@@ -230,6 +253,8 @@ struct Lowering {
                 case .rows(let rows, let granule) where rows == region.rows || rows.power > 0 && region.rows == Count():
                     if rows != region.rows, !resplit(&region, rows) { continue }
                     return .rows(rows, granule: granule)
+                case .rows(Count(power: 1), let granule) where region.rows.power == 1:
+                    return .rows(region.rows, granule: granule * region.rows.factor)
                 case .columns(let columns, let granule)
                 where columns == region.columns && (region.rows != Count() || total < 4096):
                     return .columns(columns, granule: granule)
@@ -247,9 +272,17 @@ struct Lowering {
                 region.isFlat = true
                 return total < 4096 && region.columns.power == 0 ? .none : .columns(region.columns, granule: 1024)
             }
-            if region.rows.resolved(maxBatch) >= 16 { return .rows(region.rows, granule: 8) }
+            if region.rows.resolved(maxBatch) >= 16 {
+                return .rows(region.rows, granule: rowGranule(region.rows))
+            }
             return region.columns.resolved(maxBatch) >= 64 ? .columns(region.columns, granule: 16) : .none
         }
+    }
+
+    /// How many rows threads share out as one.
+    func rowGranule(_ rows: Count) -> Int {
+        guard rows.power == 1, grouping.hasWindows else { return 8 }
+        return sharesLines && rows.factor % 4 == 0 ? rows.factor / 4 : batchGranule * rows.factor
     }
 
     /// Gives a one-row domain rows, when only whole elements and scalars are in it.
@@ -266,7 +299,15 @@ struct Lowering {
         switch cut {
         case .none: return .first
         case .rows(let rows, let granule):
-            return extent == .full || extent == .perRow ? .rows(rows, granule: granule) : .all
+            switch extent {
+            case .full, .perRow: return .sharing(rows, granule: granule)
+            case .perBlock:
+                // Alike only where a share is one of the batch.
+                let touch = Touch.sharing(rows, granule: granule)
+                if case .rows(Count(power: 1), _) = touch { return touch }
+                return .all
+            case .perColumn, .scalar: return .all
+            }
         case .columns(let columns, let granule):
             return extent == .full || extent == .perColumn ? .columns(columns, granule: granule) : .all
         case .units: return .all
@@ -333,7 +374,7 @@ struct Lowering {
         for (i, op) in region.ops.enumerated() { for r in op.operands { lastUse[r] = i } }
         var free: [[Int]] = [[], [], [], []]
         func take(_ r: Int) {
-            let kind = Int(region.registers[r].extent.rawValue)
+            let kind = Int(region.registers[r].extent.kind)
             if let slot = free[kind].popLast() {
                 region.registers[r].slot = slot
             } else {
@@ -350,7 +391,7 @@ struct Lowering {
             var seen: Set<Int> = []
             for r in op.operands
             where lastUse[r] == i && region.registers[r].kind == .scratch && seen.insert(r).inserted {
-                free[Int(region.registers[r].extent.rawValue)].append(region.registers[r].slot)
+                free[Int(region.registers[r].extent.kind)].append(region.registers[r].slot)
             }
         }
         deferStores(&region)
@@ -360,7 +401,10 @@ struct Lowering {
 
     private mutating func lowerOpaque(_ id: NodeID) throws(GraphError) {
         let node = graph[id]
-        if let (product, bias) = grouping.biased[id] { return lowerProduct(id, graph[product], bias: bias) }
+        if let (product, bias) = grouping.biased[id] {
+            return graph[product].op.window == nil
+                ? lowerProduct(id, graph[product], bias: bias) : lowerWindow(id, graph[product], bias: bias)
+        }
         if grouping.hostScalars.contains(id) { return lowerFill(id, .host(id)) }
         switch node.op {
         case .matmul: lowerProduct(id, node, bias: nil)
@@ -434,6 +478,10 @@ struct Lowering {
             lowerCrossEntropy(id, logits: node.inputs[0], labels: node.inputs[1], gradient: nil)
         case .call(let fused) where fused.name == "softmaxCrossEntropyGradient":
             lowerCrossEntropy(id, logits: node.inputs[0], labels: node.inputs[1], gradient: node.inputs[2])
+        case .convolution, .convolutionInputGradient, .convolutionWeightGradient, .windowSum, .windowSpread,
+            .windowArgMax,
+            .windowGather, .windowScatterAdd:
+            lowerWindow(id, node, bias: nil)
         case .summary, .exponentHistogram: lowerObservation(id)
         default: throw GraphError(op: node.op.name, message: "has no lowering", layer: graph.layer(of: id))
         }
@@ -547,6 +595,12 @@ struct Lowering {
                 ])
             source = temporary
             (outer, extent) = (Count(kept.map { shape[$0] }), Count(axes.map { shape[$0] }))
+        case .middle(let rows, let block, let columns):
+            (outer, extent, inner) = (
+                Count(power: rows.power - block.power, factor: block.factor == 0 ? 0 : rows.factor / block.factor),
+                block,
+                columns
+            )
         }
         emit(
             id, graph[id].op.name,
@@ -565,7 +619,8 @@ struct Lowering {
         let source = scale == nil ? gradient : nil
         let (l, y, into) = (buffer(of: logits), buffer(of: labels), buffer(of: id))
         let g = source.map { buffer(of: $0) }
-        let touch = Touch.rows(rows, granule: 8)
+        let granule = rowGranule(rows)
+        let touch = Touch.sharing(rows, granule: granule)
         var accesses = [
             Access(buffer: l, writes: false, touch: touch), Access(buffer: y, writes: false, touch: touch),
             Access(buffer: into, writes: true, touch: touch),
@@ -575,7 +630,7 @@ struct Lowering {
             id, graph[id].op.name,
             .crossEntropy(
                 logits: l, labels: y, gradient: g, scale: scale, isGradient: gradient != nil, into: into, rows: rows,
-                classes: shape[1].fixedValue ?? 0), cut: .rows(rows, granule: 8), accesses)
+                classes: shape[1].fixedValue ?? 0), cut: .rows(rows, granule: granule), accesses)
     }
 
     // MARK: Products
@@ -601,7 +656,7 @@ struct Lowering {
                 ]
         } else {
             let columns = (grouping.prefersColumns || rk * rn >= 1 << 18 || rm < 16) && rn >= 32
-            let granule = columns ? 16 : 8
+            let granule = columns ? 16 : rowGranule(cm)
             if rm * rn * rk < 2048 || (columns ? rn : rm) < 2 * granule {
                 cut = .none
             } else {
@@ -610,9 +665,11 @@ struct Lowering {
             switch cut {
             case .rows:
                 accesses = [
-                    Access(buffer: a, writes: false, touch: ta ? .columns(cm, granule: 8) : .rows(cm, granule: 8)),
+                    Access(
+                        buffer: a, writes: false,
+                        touch: ta ? .columns(cm, granule: granule) : .sharing(cm, granule: granule)),
                     Access(buffer: b, writes: false, touch: .all),
-                    Access(buffer: c, writes: true, touch: .rows(cm, granule: 8)),
+                    Access(buffer: c, writes: true, touch: .sharing(cm, granule: granule)),
                 ]
                 if let biasBuffer { accesses.append(Access(buffer: biasBuffer, writes: false, touch: .all)) }
             case .columns:
@@ -748,6 +805,9 @@ extension Instruction {
             region.step = region.step.map(swap)
             for i in region.samples.indices { region.samples[i].picked.step = region.samples[i].picked.step.map(swap) }
             work = .region(region)
+        case .convolution(var convolution):
+            convolution.replace(swap)
+            work = .convolution(convolution)
         case .sample(let source, var sample):
             sample.picked.step = sample.picked.step.map(swap)
             work = .sample(source: swap(source), sample)

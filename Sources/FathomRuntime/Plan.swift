@@ -25,6 +25,14 @@ struct Buffer {
 
 /// How a thread's share of an instruction touches a buffer.
 enum Touch: Hashable {
+    /// Some rows, named alike however many belong to one of the batch: an image's pixels go where the image goes.
+    static func sharing(_ rows: Count, granule: Int) -> Touch {
+        if rows.power == 1, rows.factor > 1, granule % rows.factor == 0 {
+            return .rows(Count(power: 1), granule: granule / rows.factor)
+        }
+        return .rows(rows, granule: granule)
+    }
+
     /// All of it, or an unknown part.
     case all
     /// The thread's rows of `rows` rows.
@@ -80,6 +88,7 @@ enum Work {
     case crossEntropy(
         logits: Int, labels: Int, gradient: Int?, scale: NodeID?, isGradient: Bool, into: Int, rows: Count, classes: Int
     )
+    case convolution(Convolution)
     /// Keeps rows of `source` for an observation at the end of the step.
     case sample(source: Int, Sample)
     case observe([Observation])
@@ -137,6 +146,40 @@ struct Product {
     var update: Region?
 }
 
+/// A convolution, one of its gradients, or pooling; buffers as `fk_conv` names them.
+struct Convolution {
+    var kind: fk_conv_kind
+    var window: Window
+    var groups: Int
+    var images: Count
+    /// Spatial extents and channels of x and of y.
+    var input: [Int]
+    var output: [Int]
+    var x: Int? = nil
+    var w: Int? = nil
+    var y: Int? = nil
+    var bias: Int? = nil
+    var index: Int? = nil
+    /// Whether Winograd's transforms save products (see `winograd.inc`).
+    var isTransformed = false
+    /// Whether threads share out lines of the output instead of images.
+    var byLines = false
+    /// Images of a block of the weights' gradient, and the blocks in all.
+    var block = 1
+    var blocks = 1
+
+    init(_ kind: fk_conv_kind, _ window: Window, groups: Int, input: Shape, output: Shape) {
+        (self.kind, self.window, self.groups) = (kind, window, groups)
+        images = Count([input[0]])
+        self.input = input.dims.dropFirst().map { $0.fixedValue ?? 0 }
+        self.output = output.dims.dropFirst().map { $0.fixedValue ?? 0 }
+    }
+
+    mutating func replace(_ swap: (Int) -> Int) {
+        (x, w, y, bias, index) = (x.map(swap), w.map(swap), y.map(swap), bias.map(swap), index.map(swap))
+    }
+}
+
 /// A program over tiles of a domain.
 struct Region {
     struct Op: Hashable {
@@ -177,6 +220,8 @@ struct Region {
     var rows: Count
     var columns: Count
     var reduction: Group.Reduction
+    /// Rows that no tile crosses.
+    var block: Count? = nil
     var ops: [Op] = []
     var registers: [Register] = []
     var slots = [0, 0, 0, 0]
@@ -186,4 +231,15 @@ struct Region {
     var samples: [Sample] = []
     /// Whether the domain is one run of elements that may be cut anywhere.
     var isFlat = false
+}
+
+extension Region {
+    /// How tiles of a block join what register `r` holds: sum, maximum or minimum (as `fk_indexed.mode`).
+    func joining(_ r: Int) -> UInt8 {
+        switch ops.first(where: { $0.dst == r })?.opcode {
+        case FK_MAX_ROWS: 1
+        case FK_MIN_ROWS: 2
+        default: 0
+        }
+    }
 }

@@ -7,12 +7,21 @@ extension Work {
             return (p.batches.map { "\($0.resolved(batch)) of " } ?? "") + sizes + (p.ta ? " ta" : "")
                 + (p.tb ? " tb" : "") + (p.bias == nil ? "" : " + bias") + (p.update == nil ? "" : " + update")
         case .region(let r):
-            let reduction = r.reduction == .none ? "" : r.reduction == .rows ? " over rows" : " over columns"
+            let reduction =
+                switch r.reduction {
+                case .none: ""
+                case .rows: " over rows"
+                case .columns: " over columns"
+                case .blocks: " over blocks of \(r.block?.resolved(batch) ?? 1)"
+                }
             return "\(r.rows.resolved(batch))×\(r.columns.resolved(batch)) \(r.ops.count) operations\(reduction)"
         case .copy(_, _, let extents, _, _, _, _, _):
             return extents.map { "\($0.resolved(batch))" }.joined(separator: "×")
         case .indexed(_, _, _, _, let outer, let extent, let inner, _, _, _):
             return "\(outer.resolved(batch))×\(extent.resolved(batch))×\(inner.resolved(batch))"
+        case .convolution(let c):
+            func list(_ extents: [Int]) -> String { extents.map { "\($0)" }.joined(separator: "×") }
+            return "\(c.images.resolved(batch)) of \(list(c.input)) to \(list(c.output)), window \(c.window)"
         case .sample(_, let sample):
             return
                 "\(sample.picked.rows.resolved(batch))×\(sample.picked.width.resolved(batch)) every \(sample.picked.every)"

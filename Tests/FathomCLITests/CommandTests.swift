@@ -1,3 +1,4 @@
+import FathomData
 import FathomTraining
 import Foundation
 import Testing
@@ -73,6 +74,53 @@ struct Program {
                 try String(contentsOfFile: folder + "/out.json", encoding: .utf8).hasPrefix("{\"class\": \"setosa\""))
             // The folder is there; it is not overwritten.
             #expect(try Program.run(Self.small + ["--out", "run"], in: folder).code == 2)
+        }
+    }
+
+    @Test func picturesInAFolder() throws {
+        try Program.inFolder { folder in
+            for (index, name) in ["night", "night", "day", "day", "night", "day", "night", "day", "day", "night"]
+                .enumerated()
+            {
+                let path = folder + "/sky/\(name)"
+                try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+                let pixels = [UInt8](repeating: name == "day" ? 220 : 10, count: 6 * 4 * 3)
+                let png = try ImageEncoder.png(pixels, width: 6, height: 4, channels: 3)
+                try Data(png).write(to: URL(fileURLWithPath: "\(path)/\(index).png"))
+            }
+            let show = try Program.run(["data", "show", "./sky"], in: folder)
+            #expect(show.code == 0, "\(show.errors)")
+            #expect(show.output.contains("shape    [4, 6, 3] (height, width, channels)"))
+            #expect(show.output.contains("day 4, night 4"))
+            let resized = try Program.run(["data", "show", "./sky", "--size", "8x5"], in: folder)
+            #expect(resized.output.contains("shape    [8, 5, 3]"))
+            #expect(try Program.run(["data", "show", "./sky", "--size", "8x5x3"], in: folder).code == 2)
+            let train = try Program.run(
+                [
+                    "train", "--data", "./sky", "--model", "dense 4 relu, dense 2", "--epochs", "30", "--lr", "0.05",
+                    "--set", "data.augment.flip=true", "--set", "data.validation=0", "--out", "run", "--seed", "1",
+                ], in: folder)
+            #expect(train.code == 0, "\(train.errors)")
+            let text = try String(contentsOfFile: folder + "/run/config.yaml", encoding: .utf8)
+            #expect(text.contains("flip: 0.5") && text.contains("flatten: true"))
+            #expect(text.contains("folder: \(folder)") || text.contains("/sky"))
+            let one = try Program.run(["predict", "run", "sky/day/2.png", "--json"], in: folder)
+            #expect(one.output.hasPrefix("{\"file\": \"sky/day/2.png\", \"class\": \"day\""), "\(one.errors)")
+            let all = try Program.run(["predict", "run", "sky"], in: folder)
+            let lines = all.output.split(separator: "\n")
+            #expect(lines.count == 11 && lines[0] == "file,class,p(day),p(night)")
+            #expect(lines[1].hasPrefix("sky/day/2.png,day,") && lines[10].hasPrefix("sky/night/9.png,night,"))
+            let evaluate = try Program.run(["evaluate", "run", "--data", "./sky", "--json"], in: folder)
+            #expect(evaluate.output.contains("\"accuracy\": 1"), "\(evaluate.output)\(evaluate.errors)")
+            // A picture that is none ends with a message and not otherwise.
+            try Data("GIF89a".utf8).write(to: URL(fileURLWithPath: folder + "/sky/day/x.png"))
+            let bad = try Program.run(["predict", "run", "sky"], in: folder)
+            #expect(bad.code == 2 && bad.errors.contains("x.png") && bad.errors.contains("GIF"))
+            // A run on a table knows nothing of pictures.
+            #expect(
+                try Program.run(Self.small + ["--epochs", "1", "--out", "table"], in: folder).code == 0)
+            let foreign = try Program.run(["predict", "table", "sky/day/2.png"], in: folder)
+            #expect(foreign.code == 2 && foreign.errors.contains("not trained on pictures"))
         }
     }
 

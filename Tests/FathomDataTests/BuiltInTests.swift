@@ -4,7 +4,7 @@ import Testing
 @Suite struct BuiltInTests {
     @Test func digitsHaveKnownSums() throws {
         let digits = try Digits.load(scaled: false)
-        #expect(digits.inputs.shape == [1797, 1, 8, 8])
+        #expect(digits.inputs.shape == [1797, 8, 8, 1])
         // From numpy: sum, first row's sum, labels' histogram.
         #expect(digits.inputs.values.reduce(0) { $0 + Double($1) } == 561718)
         #expect(digits.inputs.row(0).reduce(0, +) == 294)

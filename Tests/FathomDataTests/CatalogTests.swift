@@ -49,7 +49,7 @@ import Testing
         options.path = folder.path
         try writeImages(to: folder.path, images: 4, labels: 4)
         let split = try DatasetCatalog.load("mnist", options: options)
-        #expect(split.train.inputs.shape == [4, 1, 2, 3])
+        #expect(split.train.inputs.shape == [4, 2, 3, 1])
         #expect(split.train.inputs.values.allSatisfy { $0 == 1 })
         #expect(split.train.labels == [7, 7, 7, 7])
         try writeImages(to: folder.path, images: 4, labels: 3)
@@ -93,7 +93,7 @@ import Testing
         let split = try DatasetCatalog.load("cifar10", options: options)
         #expect(split.train.labels == [1, 2, 3, 4, 5])
         #expect(split.test.labels == [6])
-        #expect(split.test.inputs.shape == [1, 3, 32, 32])
+        #expect(split.test.inputs.shape == [1, 32, 32, 3])
         #expect(split.test.inputs.values.allSatisfy { $0 == 60 })
     }
 }

@@ -154,11 +154,15 @@ enum Corpus {
         #expect(throws: FormatError.self) { try IDXReader.readLabels(path: Corpus.folder + "/good/kind8.idx") }
     }
 
-    @Test func cifarPlanes() throws {
+    @Test func cifarPlanesAreInterleaved() throws {
         let dataset = try CIFARReader.read(paths: [Corpus.folder + "/good/two.cifar"])
-        #expect(dataset.inputs.shape == [2, 3, 32, 32])
+        #expect(dataset.inputs.shape == [2, 32, 32, 3])
         #expect(dataset.labels == [3, 9])
-        #expect(Array(dataset.inputs.row(0)) == (0..<3072).map { Float($0 % 256) })
+        let interleaved = (0..<3072).map { (index: Int) -> Float in
+            let (pixel, channel) = (index / 3, index % 3)
+            return Float((channel * 1024 + pixel) % 251)
+        }
+        #expect(Array(dataset.inputs.row(0)) == interleaved)
         #expect(dataset.inputs.row(1).allSatisfy { $0 == 0 })
     }
 
@@ -174,7 +178,7 @@ enum Corpus {
         try Data([0, 0, 8, 1, 0, 0, 0, 2, 1, 3]).write(to: URL(fileURLWithPath: folder.path + "/l"))
         let dataset = try IDXReader.readDataset(
             images: good + "kind8.idx.gz", labels: folder.path + "/l", name: "t", provenance: provenance)
-        #expect(dataset.inputs.shape == [2, 1, 3, 4])
+        #expect(dataset.inputs.shape == [2, 3, 4, 1])
         #expect(dataset.classNames == ["0", "1", "2", "3"])
         #expect(throws: FormatError.self) {
             try IDXReader.readDataset(

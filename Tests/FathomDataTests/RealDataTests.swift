@@ -36,8 +36,8 @@ enum RealData {
         // Generous for busy machines; a quiet one needs well below a second.
         #expect(elapsed < .seconds(5))
         let train = try #require(split).train
-        #expect(train.inputs.shape == [60_000, 1, 28, 28])
-        #expect(split?.test.inputs.shape == [10_000, 1, 28, 28])
+        #expect(train.inputs.shape == [60_000, 28, 28, 1])
+        #expect(split?.test.inputs.shape == [10_000, 28, 28, 1])
         // The published mean and deviation of the pixels: 0.2860 and 0.3530.
         let mean = train.inputs.values.reduce(0.0) { $0 + Double($1) } / Double(train.inputs.values.count)
         let variance =
@@ -53,7 +53,7 @@ enum RealData {
     @Test(.enabled(if: RealData.has("mnist"), "no MNIST: set FATHOM_DATA or download it"))
     func mnist() throws {
         let split = try DatasetCatalog.load("mnist", options: RealData.options("mnist"))
-        #expect(split.train.inputs.shape == [60_000, 1, 28, 28])
+        #expect(split.train.inputs.shape == [60_000, 28, 28, 1])
         #expect(split.train.labels.map { Array($0.prefix(5)) } == [5, 0, 4, 1, 9])
         #expect(split.test.labels.map { Array($0.prefix(5)) } == [7, 2, 1, 0, 4])
         // The published mean of the training pixels: 0.1307.

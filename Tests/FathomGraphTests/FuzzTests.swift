@@ -36,6 +36,16 @@ import Testing
 
         mutating func element() -> ElementType { pick([.float32, .float32, .float32, .int32, .bool]) }
 
+        mutating func window(_ rank: Int) -> Window {
+            Window(
+                (0..<(random.below(4) == 0 ? random.below(5) : max(rank - 2, 0))).map { _ in
+                    Window.Axis(
+                        pick([1, 1, 2, 3, number()]), stride: pick([1, 1, 2, number()]),
+                        dilation: pick([1, 1, 2, number()]), low: pick([0, 0, 1, number()]),
+                        high: pick([0, 0, 1, number()]))
+                })
+        }
+
         mutating func op(_ kind: OpKind, rank: Int, operands: Int) -> Op {
             switch kind {
             case .input: .input(pick(["a", "b"]))
@@ -67,6 +77,15 @@ import Testing
             case .argSort: .argSort(axis: axis(rank), descending: random.below(2) == 0)
             case .cumulativeSum: .cumulativeSum(axis: axis(rank), reverse: random.below(2) == 0)
             case .matmul: .matmul(transposeA: random.below(2) == 0, transposeB: random.below(2) == 0)
+            case .convolution: .convolution(window(rank), groups: pick([1, 1, 1, 2, 0, number()]))
+            case .convolutionInputGradient: .convolutionInputGradient(window(rank), groups: pick([1, 1, 2, number()]))
+            case .convolutionWeightGradient:
+                .convolutionWeightGradient(window(rank), groups: pick([1, 1, 2, number()]))
+            case .windowSum: .windowSum(window(rank))
+            case .windowSpread: .windowSpread(window(rank))
+            case .windowArgMax: .windowArgMax(window(rank))
+            case .windowGather: .windowGather(window(rank))
+            case .windowScatterAdd: .windowScatterAdd(window(rank))
             case .summary: .summary(every: number())
             case .exponentHistogram: .exponentHistogram(every: number())
             // A composite's body may rely on the number of its operands.

@@ -12,7 +12,7 @@ import Testing
     private static let composites: Set<String> = [
         "mean", "var", "std", "logsumexp", "softmax", "logSoftmax", "clamp", "reverse", "oneHot", "topK", "topKIndices",
         "split",
-        "conv2d", "maxPool2d", "averagePool2d", "reciprocal", "square", "relu", "argmin", "sort",
+        "reciprocal", "square", "relu", "argmin", "sort",
     ]
 
     @Test func everyOperationOfTheFileIsKnown() throws {
@@ -182,6 +182,34 @@ private struct Built {
         case "scatterAddRows":
             return try graph.add(
                 .scatterAdd(axis: 0), [x, inputs[1]], type: TensorType(.float32, Shape(c.output.shape)))
+        case "conv2d", "maxPool2d", "averagePool2d":
+            // PyTorch has channels first: [B, C, H, W], and weights [filters, channels, H, W].
+            let image = try graph.add(.transpose([0, 2, 3, 1]), [x])
+            let (stride, padding) = (ints("stride")?[0] ?? 1, ints("padding")?[0] ?? 0)
+            let kernel =
+                c.op == "conv2d"
+                ? Array(c.inputs[1].shape.suffix(2)) : Array(repeating: ints("size")?[0] ?? 1, count: 2)
+            let window = Window(
+                kernel.map {
+                    Window.Axis($0, stride: stride, dilation: ints("dilation")?[0] ?? 1, low: padding, high: padding)
+                })
+            var y: NodeID
+            switch c.op {
+            case "conv2d":
+                let weight = try graph.add(.transpose([2, 3, 1, 0]), [inputs[1]])
+                y = try graph.add(.convolution(window, groups: ints("groups")?[0] ?? 1), [image, weight])
+                if inputs.count > 2 { y = try graph.add(y, inputs[2]) }
+            case "maxPool2d":
+                y = try graph.add(.windowGather(window), [image, graph.add(.windowArgMax(window), [image])])
+            default:
+                y = try graph.add(.windowSum(window), [image])
+                if ints("countPadding")?[0] == 1 {
+                    y = try graph.mul(y, 1 / Double(window.taps))
+                } else {
+                    y = try graph.div(y, graph.add(.windowSum(window), [graph.constant(1, like: image)]))
+                }
+            }
+            return try graph.add(.transpose([0, 3, 1, 2]), [y])
         case "argmax": return try graph.add(.argMax(axis: axis), [x])
         default: return nil
         }

@@ -43,6 +43,28 @@ import Testing
             PerInputBias(3, biasInitializer: .normal(standardDeviation: 0.1))
         },
         Row("maxout", [3], parameters: 45) { Maxout(3, pieces: 3) },
+        Row("convolution", [5, 4, 3], from: [5, 4, 2], parameters: 57) { Convolution(3, kernel: 3) },
+        Row("convolution, strided", [2, 2, 4], from: [5, 4, 2], parameters: 24) {
+            Convolution(4, kernel: [3, 1], stride: [2, 3], padding: .explicit([0, 1]), bias: false)
+        },
+        Row("convolution, depthwise", [3, 3, 4], from: [3, 3, 4], parameters: 40) {
+            Convolution(4, kernel: 3, groups: nil)
+        },
+        Row("convolution, dilated groups", [6, 4], from: [6, 4], parameters: 28) {
+            Convolution(4, kernel: 3, dilation: 2, groups: 2, initializer: .he)
+        },
+        Row("convolution of volumes", [2, 2, 1, 2], from: [3, 3, 2, 1], parameters: 18) {
+            Convolution(2, kernel: 2, padding: .valid)
+        },
+        Row("max pool", [2, 2, 3], from: [4, 5, 3]) { MaxPool(2) },
+        Row("max pool, overlapping", [3, 3, 2], from: [5, 6, 2]) { MaxPool(3, stride: 2, padding: .same) },
+        Row("average pool", [2, 2, 3], from: [4, 5, 3]) { AveragePool([2, 2]) },
+        Row("average pool, padded", [2, 3, 2], from: [4, 6, 2]) {
+            AveragePool(3, stride: 2, padding: .explicit([1]), countingPadding: false)
+        },
+        Row("global average", [3], from: [2, 3, 3]) { GlobalPool() },
+        Row("global max", [3], from: [4, 3]) { GlobalPool(.max) },
+        Row("batchNorm on images", [3, 2, 4], from: [3, 2, 4], parameters: 8, buffers: 8) { BatchNorm() },
         Row("batchNorm", [4], parameters: 8, buffers: 8) { BatchNorm() },
         Row("batchNorm on rows", [2, 4], from: [2, 4], buffers: 8) {
             BatchNorm(momentum: 0.3, epsilon: 0.1, affine: false)

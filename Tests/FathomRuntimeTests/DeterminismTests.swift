@@ -24,12 +24,16 @@ import Testing
         },
     ]
 
-    static func run(_ model: ModelStep, _ batch: ModelStep.Batch, threads: Int, steps: Int, joining: Bool = true) throws
+    static func run(
+        _ model: ModelStep, _ batch: ModelStep.Batch, threads: Int, steps: Int, joining: Bool = true,
+        turnBytes: Int? = nil
+    ) throws
         -> [(String, [Float])]
     {
         let storage = model.storage()
         let executable = try model.executable(
-            maxBatch: batch.size + 3, threads: threads, joining: joining, graph: model.plain(), storage: storage)
+            maxBatch: batch.size + 3, threads: threads, joining: joining, turnBytes: turnBytes,
+            graph: model.plain(), storage: storage)
         var losses: [Float] = []
         for step in 1...steps {
             model.feed(executable, batch, step: step)
@@ -37,6 +41,44 @@ import Testing
             losses.append(executable.scalar("loss"))
         }
         return [("loss", losses)] + model.entries.map { ($0.path, storage[$0.path]!) }
+    }
+
+    /// Row by row, with what follows in between, or all rows at once.
+    @Test(arguments: ModelRow.layers.filter { $0.name.hasPrefix("convolutions") }) func turnsChangeNoBit(
+        _ row: ModelRow
+    )
+        throws
+    {
+        let model = try ModelStep(row, SGD(momentum: 0.9))
+        for size in [37, 5] {
+            let batch = model.batch(size)
+            let whole = try Self.run(model, batch, threads: 1, steps: 5)
+            for threads in [1, 2, 3] {
+                let turns = try Self.run(model, batch, threads: threads, steps: 5, turnBytes: 1)
+                for (a, b) in zip(whole, turns) {
+                    ModelTests.expectSameBits("\(a.0) in turns on \(threads) threads", a.1, b.1)
+                }
+            }
+        }
+    }
+
+    /// A plan for few images shares out their lines.
+    @Test(arguments: ModelRow.layers.filter { $0.name.hasPrefix("convolutions") }) func linesChangeNoBit(
+        _ row: ModelRow
+    )
+        throws
+    {
+        let model = try ModelStep(row, SGD(momentum: 0.9))
+        let batch = model.batch(2)
+        var results: [[Float]] = []
+        for threads in [1, 2, 3, 4] {
+            let executable = try model.executable(maxBatch: 3, threads: threads, graph: model.plain())
+            try PlanRaceTests.check(executable, batches: [3, 1], row.name)
+            model.feed(executable, batch, step: 1)
+            try executable.run(batch: 2)
+            results.append(executable.output("loss", batch: 2))
+        }
+        for other in results { ModelTests.expectSameBits(row.name, other, results[0]) }
     }
 
     @Test(arguments: ModelRow.all + awkward) func sameBitsOnAnyNumberOfThreads(_ row: ModelRow) throws {

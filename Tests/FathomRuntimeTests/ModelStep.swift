@@ -97,12 +97,13 @@ struct ModelStep {
     func reset(_ storage: StateStorage) { for (path, values) in initial { storage.set(path, values) } }
 
     func executable(
-        maxBatch: Int, threads: Int = 1, fusing: Bool = true, joining: Bool = true, graph: Graph? = nil,
-        storage: StateStorage? = nil
+        maxBatch: Int, threads: Int = 1, fusing: Bool = true, joining: Bool = true, turnBytes: Int? = nil,
+        graph: Graph? = nil, storage: StateStorage? = nil
     ) throws -> Executable {
         var options = Executable.Options(fusing: fusing, verifying: true)
         options.usesWholeTeam = true
         if joining { options.leastJoined = 0 }
+        if let turnBytes { options.turnBytes = turnBytes }
         return try Executable(
             graph ?? self.graph, maxBatch: maxBatch, state: storage ?? self.storage(), team: Team(threads: threads),
             options: options)

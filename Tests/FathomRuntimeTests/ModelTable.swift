@@ -141,6 +141,37 @@ struct ModelRow: Sendable, CustomTestStringConvertible {
         ModelRow("deep", [16]) {
             for _ in 0..<12 { Dense(16); Tanh() }; Dense(5)
         },
+        ModelRow("convolutions", [6, 8, 2]) {
+            Convolution(9, kernel: 3); Tanh(); MaxPool(2);
+            Convolution(17, kernel: [2, 3], padding: .valid, bias: false)
+            Activate(.gelu); Flatten(); Dense(5)
+        },
+        ModelRow("convolutions, batch norm", [6, 6, 3]) {
+            Convolution(16, kernel: 3, bias: false); BatchNorm(); Activate(.silu)
+            Residual {
+                Convolution(16, kernel: 3, bias: false); BatchNorm(); Tanh(); Convolution(16, kernel: 3, bias: false)
+                BatchNorm()
+            }
+            Parallel(joinedBy: .sum) {
+                Convolution(5, kernel: 3, stride: 2, padding: .explicit([1]), bias: false)
+                Sequential {
+                    Convolution(5, kernel: 1, stride: 2, bias: false); BatchNorm(affine: false)
+                }
+            }
+            Tanh(); GlobalPool(); Dense(5)
+        },
+        ModelRow("convolutions, many channels", [5, 6, 3]) {
+            Convolution(16, kernel: 3); Tanh(); Convolution(48, kernel: 3, bias: false); BatchNorm(); Tanh()
+            Convolution(16, kernel: 3, padding: .valid); Tanh(); Flatten(); Dense(5)
+        },
+        ModelRow("convolutions in groups", [7, 8]) {
+            Convolution(8, kernel: 3, groups: nil); Tanh(); Convolution(6, kernel: 3, dilation: 2, groups: 2); Tanh()
+            AveragePool(3, stride: 2, padding: .explicit([1]), countingPadding: false); LayerNorm(); GlobalPool(.max)
+            Dense(5)
+        },
+        ModelRow("convolutions of volumes", [3, 4, 4, 1]) {
+            Convolution(4, kernel: 2); Tanh(); AveragePool([1, 2, 2]); Flatten(); Dense(5)
+        },
         ModelRow("one unit", [1], .meanSquaredError, target: [1]) {
             Dense(1); Tanh(); Dense(1)
         },

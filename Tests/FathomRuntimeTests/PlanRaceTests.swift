@@ -71,6 +71,10 @@ import Testing
                     switch Int(g.kind) {
                     case 0: add(g.base, rows: rows, columns: columns, ld: Int(g.ld), writes: writes)
                     case 1: add(g.base, rows.lowerBound, rows.count, writes: writes)
+                    case 2 where g.blocked != 0:
+                        for i in Set(rows.map { $0 / Int(r.block) }) {
+                            add(g.base, i * Int(g.ld) + columns.lowerBound, columns.count, writes: writes)
+                        }
                     case 2: add(g.base, columns.lowerBound, columns.count, writes: writes)
                     default: add(g.base, 0, 1, writes: writes)
                     }
@@ -97,6 +101,71 @@ import Testing
                         axis -= 1
                     }
                     if axis < 0 { break }
+                }
+            case FK_I_CONV:
+                let c = x.u.conv
+                let w = c.window
+                func size(_ tuple: (Int64, Int64, Int64)) -> Int { Int(tuple.0 * tuple.1 * tuple.2) }
+                let (taps, input, output) = (size(w.kernel), size(w.in) * Int(w.cin), size(w.out) * Int(w.cout))
+                let channels = Int(w.cin / w.groups) * Int(w.cout)
+                let weights = (c.winograd != 0 ? 16 : taps) * channels
+                func images(_ p: UnsafeMutablePointer<Float>?, _ each: Int, writes: Bool) -> [(UInt, Int, Bool)] {
+                    p.map { [(UInt(bitPattern: $0) / 4 &+ UInt(share.lowerBound * each), share.count * each, writes)] }
+                        ?? []
+                }
+                let index = c.index.map { UnsafeMutableRawPointer($0).assumingMemoryBound(to: Float.self) }
+                switch fk_conv_kind(UInt32(c.kind)) {
+                case FK_CONV_FORWARD where c.by_lines != 0:
+                    // Its lines, and of the input what is a window's reach around them.
+                    let line = output / Int(w.out.1)
+                    add(c.y, share.lowerBound * line, share.count * line, writes: true)
+                    for u in share {
+                        let (image, h) = u.quotientAndRemainder(dividingBy: Int(w.out.1))
+                        let first = h * Int(w.stride.1) - Int(w.low.1)
+                        for row in max(
+                            first, 0)..<max(
+                                first, 0, min(first + Int((w.kernel.1 - 1) * w.dilation.1) + 1, Int(w.in.1)))
+                        {
+                            add(
+                                c.x, (image * Int(w.in.1) + row) * input / Int(w.in.1), input / Int(w.in.1),
+                                writes: false)
+                        }
+                    }
+                    add(c.w, 0, weights, writes: false)
+                    add(c.bias, 0, Int(w.cout), writes: false)
+                case FK_CONV_FORWARD:
+                    runs += images(c.x, input, writes: false) + images(c.y, output, writes: true)
+                    add(c.w, 0, weights, writes: false)
+                    add(c.bias, 0, Int(w.cout), writes: false)
+                case FK_CONV_INPUT:
+                    runs += images(c.x, input, writes: true) + images(c.y, output, writes: false)
+                    add(c.w, 0, weights, writes: false)
+                case FK_CONV_WEIGHT:
+                    runs += images(c.x, input, writes: false) + images(c.y, output, writes: false)
+                    let blocks = (share.lowerBound / Int(c.block))..<((share.upperBound - 1) / Int(c.block) + 1)
+                    add(c.w, blocks.lowerBound * weights, blocks.count * weights, writes: true)
+                    if share.upperBound == Int(c.images) {
+                        add(
+                            c.w, blocks.upperBound * weights, (Int(c.blocks) - blocks.upperBound) * weights,
+                            writes: true)
+                    }
+                case FK_CONV_PACK:
+                    // Where a tap goes depends on its phase: only that the others are not touched before a barrier is checked.
+                    add(c.w, 0, taps * channels, writes: false)
+                    if t == 0 { add(c.x, 0, weights, writes: true) }
+                case FK_CONV_PACK_FORWARD, FK_CONV_UNPACK:
+                    let makesWeights = fk_conv_kind(UInt32(c.kind)) == FK_CONV_UNPACK
+                    let n = Int(w.cout)
+                    for (p, places, writes) in [(c.x, 16, !makesWeights), (c.w, 9, makesWeights)] {
+                        for place in 0..<places {
+                            add(p, place * channels + share.lowerBound * n, share.count * n, writes: writes)
+                        }
+                    }
+                default:
+                    let makesInput = [FK_WINDOW_SPREAD, FK_WINDOW_SCATTER].contains(fk_conv_kind(UInt32(c.kind)))
+                    let makesIndex = [FK_WINDOW_MAX, FK_WINDOW_ARGMAX].contains(fk_conv_kind(UInt32(c.kind)))
+                    runs += images(c.x, input, writes: makesInput) + images(c.y, output, writes: !makesInput)
+                    runs += images(index, output, writes: makesIndex)
                 }
             case FK_I_XENT, FK_I_XENT_GRAD:
                 let c = x.u.xent

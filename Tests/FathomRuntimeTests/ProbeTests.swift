@@ -75,7 +75,10 @@ import Testing
         // A product that is to be stored does not start from its bias, which changes the last bit of the sum.
         let products = Set(
             model.plain().nodes.filter { $0.op == .binary(.add) }.flatMap(\.inputs).filter { id in
-                if case .matmul = model.plain()[id].op { true } else { false }
+                switch model.plain()[id].op {
+                case .matmul, .convolution: true
+                default: false
+                }
             })
         observed.removeAll { products.contains($0.node) }
         var shown = watched

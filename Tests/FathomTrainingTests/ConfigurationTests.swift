@@ -84,7 +84,7 @@ import Testing
         ("data: digits\nmodel: dense 10\noptimizer:\n  name: adam\n  beta1: 2\n", "optimizer.beta1", 3, "beta1"),
         ("data: digits\nmodel: dense 10\noptimizer: {name: adam, clip: {globalNorm: .nan}}\n", "clip", 3, "positive"),
         ("data: digits\nmodel: dense 10\nmetrics: [accuracy, acuracy]\n", "acuracy", 3, "accuracy"),
-        ("data: {name: digits, file: x.csv}\nmodel: dense 10\n", "data", 1, "either"),
+        ("data: {name: digits, file: x.csv}\nmodel: dense 10\n", "data", 1, "one of"),
         ("data: {name: digits, scaling: std}\nmodel: dense 10\n", "data.scaling", 1, "standardize"),
         ("model: dense 10\n", "data", nil, "missing"),
         ("data: digits\n", "model", nil, "missing"),

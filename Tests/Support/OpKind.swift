@@ -7,6 +7,8 @@ public enum OpKind: String, CaseIterable, Sendable {
     case broadcast, reshape, transpose, slice, pad, concat
     case gather, scatterAdd, gatherAlong, scatterAddAlong
     case sum, max, min, argMax, argSort, cumulativeSum, matmul
+    case convolution, convolutionInputGradient, convolutionWeightGradient
+    case windowSum, windowSpread, windowArgMax, windowGather, windowScatterAdd
     case summary, exponentHistogram, call
 
     // No default here nor in `OpTable.rows(for:)`: a new primitive does not compile until it has its row.
@@ -40,6 +42,14 @@ public enum OpKind: String, CaseIterable, Sendable {
         case .argSort: self = .argSort
         case .cumulativeSum: self = .cumulativeSum
         case .matmul: self = .matmul
+        case .convolution: self = .convolution
+        case .convolutionInputGradient: self = .convolutionInputGradient
+        case .convolutionWeightGradient: self = .convolutionWeightGradient
+        case .windowSum: self = .windowSum
+        case .windowSpread: self = .windowSpread
+        case .windowArgMax: self = .windowArgMax
+        case .windowGather: self = .windowGather
+        case .windowScatterAdd: self = .windowScatterAdd
         case .summary: self = .summary
         case .exponentHistogram: self = .exponentHistogram
         case .call: self = .call

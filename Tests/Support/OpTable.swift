@@ -82,6 +82,14 @@ public enum OpTable {
         case .argSort: argSortCases
         case .cumulativeSum: cumulativeSumCases
         case .matmul: matmulCases
+        case .convolution: convolutionCases { .convolution($0, groups: $1) }
+        case .convolutionInputGradient: convolutionCases { .convolutionInputGradient($0, groups: $1) }
+        case .convolutionWeightGradient: convolutionCases { .convolutionWeightGradient($0, groups: $1) }
+        case .windowSum: windowCases { .windowSum($0) }
+        case .windowSpread: windowCases { .windowSpread($0) }
+        case .windowArgMax: windowCases { .windowArgMax($0) }
+        case .windowGather: windowCases { .windowGather($0) }
+        case .windowScatterAdd: windowCases { .windowScatterAdd($0) }
         case .summary: observationCases { .summary(every: $0) }
         case .exponentHistogram: observationCases { .exponentHistogram(every: $0) }
         case .call: callCases

@@ -4,6 +4,13 @@ import Foundation
 /// One reader: it must return or throw, whatever the bytes are.
 typealias Reader = @Sendable (borrowing RawSpan) throws(FormatError) -> Void
 
+/// Large pictures that are sound take long and say nothing new.
+private let pictureLimits: Limits = {
+    var limits = Limits()
+    limits.pixels = 1 << 20
+    return limits
+}()
+
 private let readers: [String: Reader] = [
     "npy": { bytes throws(FormatError) in
         _ = try NPYReader.parse(bytes, file: "f")
@@ -14,6 +21,8 @@ private let readers: [String: Reader] = [
         _ = try IDXReader.parse(bytes, file: "f")
         _ = try IDXReader.parseLabels(bytes, file: "f")
     },
+    "png": { bytes throws(FormatError) in _ = try PictureReader.parse(bytes, file: "f", limits: pictureLimits) },
+    "jpeg": { bytes throws(FormatError) in _ = try PictureReader.parse(bytes, file: "f", limits: pictureLimits) },
     "cifar": { bytes throws(FormatError) in _ = try CIFARReader.parse(bytes, file: "f") },
     "tar": { bytes throws(FormatError) in _ = try TarReader.files(bytes, file: "f", limits: Limits()) },
     "csv": { bytes throws(FormatError) in

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "fk_conv.h"
 #include "fk_gemm.h"
 
 // ---- Elementwise regions: a short program over tiles that stay in cache -------------------------------------------
@@ -49,6 +50,7 @@ typedef struct {
     uint8_t kind;               // FK_FULL …
     uint8_t memory;             // 0: scratch; 1: read from memory; 2: written to memory
     uint8_t deferred;           // written to scratch first, stored when the tile is done
+    uint8_t blocked;            // per column, anew for every block of rows; when written: 1 + what joins tiles (as fk_indexed.mode)
     int16_t slot;               // scratch slot among those of its kind
     float *base;
     int64_t ld;                 // elements from row to row (full)
@@ -66,6 +68,7 @@ typedef struct {
 typedef struct {
     int64_t rows, cols;         // the domain
     int64_t tile_rows, tile_cols;
+    int64_t block;              // rows that no tile crosses; 0: none
     int32_t op_count, reg_count;
     int32_t slots[4];           // scratch slots of each kind
     const fk_op *ops;
@@ -130,6 +133,7 @@ enum fk_kind {
     FK_I_GEMM, FK_I_REGION, FK_I_NDCOPY, FK_I_GATHER, FK_I_SCATTER, FK_I_REDUCE, FK_I_CUMSUM, FK_I_ARGMAX, FK_I_ARGSORT,
     FK_I_XENT, FK_I_XENT_GRAD, FK_I_BATCH_GEMM,
     FK_I_NATIVE,
+    FK_I_CONV,                  // units are images, or taps
     FK_I_SAMPLE,                // a thread's share of one value
     FK_I_OBSERVE                // units are observations
 };
@@ -142,6 +146,10 @@ typedef struct {
     uint8_t probe;              // left out of runs that nobody watches
     int64_t extent;             // rows, columns or units to share out
     int64_t granule;            // shares are multiples of it
+    // Instructions that follow one another without a barrier, each by the same rows of the batch, run together on a few rows at
+    // a time, so that one finds in cache what the other wrote. On the first of them: how many; on the others 0. On all of them:
+    // the own rows of one turn.
+    int64_t together, step;
     union {
         fk_gemm_args gemm;
         fk_region region;
@@ -149,6 +157,7 @@ typedef struct {
         fk_indexed indexed;
         fk_xent xent;
         fk_native native;
+        fk_conv conv;
         fk_sample sample;
         const fk_observation *observations;
     } u;

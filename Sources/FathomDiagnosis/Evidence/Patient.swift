@@ -25,6 +25,7 @@ public struct Patient: Sendable {
         self.configuration = configuration
         data = try PreparedData.rows(of: configuration.data, folders: folders)
         name = configuration.name ?? data.train.name
+        self.configuration.data = configuration.layingOut(data.train)
     }
 
     /// A set-up whose data are at hand.
@@ -59,7 +60,9 @@ public struct Patient: Sendable {
     public var hasModelAsData: Bool { layer == nil }
 
     /// The data in the form the model is trained on.
-    public func prepared() throws(DataError) -> PreparedData { try PreparedData(configuration.data, rows: data) }
+    public func prepared() throws(DataError) -> PreparedData {
+        try PreparedData(configuration.layingOut(data.train), rows: data)
+    }
 
     /// The model as layers.
     public func model() throws(ConfigError) -> any Layer {

@@ -8,7 +8,8 @@ extension Setup {
     var layerThatMixesRows: String? {
         guard let model = try? patient.model() else { return nil }
         let row = patient.data.train.inputs.rowShape
-        let input = patient.configuration.data.isFlat ? [row.reduce(1, *)] : row
+        let isFlat = patient.configuration.layingOut(patient.data.train).isFlat ?? true
+        let input = isFlat ? [row.reduce(1, *)] : row
         let trace = Trace(isTraining: false)
         trace.register(model)
         _ = model(trace.input("x", Shape([.batch] + input.map { .fixed($0) })))

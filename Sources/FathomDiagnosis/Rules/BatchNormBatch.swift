@@ -30,7 +30,7 @@ extension Rule {
         let setup = evidence.setup
         // Features with places have their statistics from these.
         let norms = setup.layers.filter { $0.kind == "batchNorm" }
-        guard !norms.isEmpty, setup.batch < 8, setup.patient.configuration.data.isFlat else { return .healthy }
+        guard !norms.isEmpty, setup.batch < 8, setup.patient.configuration.data.isFlat ?? true else { return .healthy }
         let rows = setup.batch
         let severity: Finding.Severity = rows == 1 ? .failure : rows < 4 ? .warning : .note
         let finding = Finding(

@@ -48,8 +48,8 @@ extension Chart {
 
     /// What a page needs to show charts; colours are its variables `--ink`, `--quiet`, `--grid`, `--panel`, `--c0` … `--c5`.
     public static let style = """
-        .chart text{font-size:13px;fill:var(--quiet)}.chart .name{fill:var(--ink)}
-        .chart .title,.heading{font-size:14.5px;font-weight:620;fill:var(--ink)}
+        .chart text{font-size:15px;fill:var(--quiet)}.chart .name{fill:var(--ink)}
+        .chart .title,.heading{font-size:16px;font-weight:620;fill:var(--ink)}
         .chart .grid{stroke:var(--grid);stroke-width:1}.chart .zero{stroke:var(--quiet);stroke-width:1}
         .chart .line{fill:none;stroke:var(--k,var(--ink));stroke-width:2.4;stroke-linejoin:round;stroke-linecap:round}
         .chart .dashed{stroke-dasharray:7 5}.chart .dotted{stroke-dasharray:2 4;stroke-width:1.6}
@@ -82,8 +82,11 @@ private struct Drawing {
             .replacingOccurrences(of: ">", with: "&gt;").replacingOccurrences(of: "\"", with: "&quot;")
     }
 
-    /// About how long a text is in 13 px letters.
-    private static func length(_ text: String) -> Double { 6.9 * Double(text.count) }
+    /// Three digits at most, for narrow places.
+    private static func short(_ x: Double) -> String { Text.number(Double(String(format: "%.2g", x)) ?? x) }
+
+    /// About how long a text is in 15 px letters.
+    private static func length(_ text: String) -> Double { 7.7 * Double(text.count) }
 
     init(_ chart: Chart) {
         self.chart = chart
@@ -93,13 +96,13 @@ private struct Drawing {
         let ticks = Self.ticks(ys, chart.y)
         let labels = chart.y.isHidden ? [] : ticks.map { Self.label($0, chart.y, all: ticks) }
         let labelWidth = labels.map(Self.length).max() ?? 0
-        let left = max(14, labelWidth + 12 + (chart.y.label.isEmpty ? 0 : 20))
-        let right = width - (heat.map { $0.label.isEmpty ? 12 : 64 } ?? 14)
+        let left = max(14, labelWidth + 12 + (chart.y.label.isEmpty ? 0 : 22))
+        let right = width - (heat.map { $0.label.isEmpty ? 12 : 76 } ?? 14)
         // The legend in rows as wide as the picture.
         var rows: [[(offset: Double, entry: Int)]] = []
         var x = Double.infinity
         for (i, entry) in chart.legend.enumerated() {
-            let needed = 30 + Self.length(entry.name) + 14
+            let needed = 30 + Self.length(entry.name) + 16
             if x + needed > width - 20 {
                 rows.append([])
                 x = 0
@@ -108,8 +111,8 @@ private struct Drawing {
             x += needed
         }
         legendRows = rows
-        let top = 12.0 + (chart.title.isEmpty ? 0 : 22) + 19 * Double(rows.count)
-        let bottom = height - (chart.x.isHidden ? 8 : 26) - (chart.x.label.isEmpty ? 0 : 20)
+        let top = 13.0 + (chart.title.isEmpty ? 0 : 23) + 22 * Double(rows.count)
+        let bottom = height - (chart.x.isHidden ? 8 : 28) - (chart.x.label.isEmpty ? 0 : 21)
         plot = (left, right, top, bottom)
     }
 
@@ -255,16 +258,16 @@ private struct Drawing {
     private var legend: String {
         var out = ""
         for (r, row) in legendRows.enumerated() {
-            let y = 14 + (chart.title.isEmpty ? 0 : 22) + 19 * Double(r)
+            let y = 16 + (chart.title.isEmpty ? 0 : 23) + 22 * Double(r)
             for (offset, i) in row {
                 let entry = chart.legend[i]
                 let color = entry.color.map { " k\($0)" } ?? ""
                 let x = 14 + offset
                 if entry.isDot {
-                    out += "<circle class=\"dot\(color)\" cx=\"\(n(x + 11))\" cy=\"\(n(y - 4))\" r=\"4.5\"/>"
+                    out += "<circle class=\"dot\(color)\" cx=\"\(n(x + 11))\" cy=\"\(n(y - 5))\" r=\"4.5\"/>"
                 } else {
                     let style = entry.style == .solid ? "" : entry.style == .dashed ? " dashed" : " dotted"
-                    out += "<path class=\"line\(style)\(color)\" d=\"M\(n(x)) \(n(y - 4))h22\"/>"
+                    out += "<path class=\"line\(style)\(color)\" d=\"M\(n(x)) \(n(y - 5))h22\"/>"
                 }
                 out += "<text class=\"name\" x=\"\(n(x + 29))\" y=\"\(n(y))\">\(Self.escaped(entry.name))</text>\n"
             }
@@ -284,7 +287,7 @@ private struct Drawing {
                         "<line class=\"grid\(isZero ? " zero" : "")\" x1=\"\(n(plot.left))\" x2=\"\(n(plot.right))\" "
                     out += "y1=\"\(n(y))\" y2=\"\(n(y))\"/>"
                 }
-                out += "<text x=\"\(n(plot.left - 7))\" y=\"\(n(y + 4.5))\" text-anchor=\"end\">"
+                out += "<text x=\"\(n(plot.left - 7))\" y=\"\(n(y + 5))\" text-anchor=\"end\">"
                 out += "\(Self.escaped(Self.label(t, chart.y, all: ticks)))</text>\n"
             }
         }
@@ -305,7 +308,7 @@ private struct Drawing {
                 }
                 guard i % every == 0 else { continue }
                 out +=
-                    "<text x=\"\(n(x))\" y=\"\(n(plot.bottom + 18))\" text-anchor=\"middle\">\(Self.escaped(labels[i]))</text>\n"
+                    "<text x=\"\(n(x))\" y=\"\(n(plot.bottom + 20))\" text-anchor=\"middle\">\(Self.escaped(labels[i]))</text>\n"
             }
         }
         if !chart.x.label.isEmpty {
@@ -388,24 +391,30 @@ private struct Drawing {
     }
 
     private func cells(_ heat: Chart.Heat) -> String {
-        var out = ""
+        var out = "<g shape-rendering=\"crispEdges\">\n"
         for (r, row) in heat.values.enumerated() where r + 1 < heat.ys.count {
-            for (c, value) in row.enumerated() where c + 1 < heat.xs.count {
-                guard let x0 = px(heat.xs[c]), let x1 = px(heat.xs[c + 1]), let y0 = py(heat.ys[r]),
+            var c = 0
+            while c < row.count, c + 1 < heat.xs.count {
+                let color = Palette.color(row[c], heat.range, heat.colors)
+                let text = r < heat.texts.count && c < heat.texts[r].count ? heat.texts[r][c] : nil
+                // Neighbours of one colour are one rectangle.
+                var end = c + 1
+                while text == nil, end < row.count, end + 1 < heat.xs.count,
+                    Palette.color(row[end], heat.range, heat.colors).hex == color.hex
+                { end += 1 }
+                defer { c = end }
+                guard let x0 = px(heat.xs[c]), let x1 = px(heat.xs[end]), let y0 = py(heat.ys[r]),
                     let y1 = py(heat.ys[r + 1])
                 else { continue }
-                let color = Palette.color(value, heat.range, heat.colors)
-                // A hair wider than the cell, so that no seam shows.
-                out += "<rect class=\"cell\" x=\"\(n(x0))\" y=\"\(n(y1))\" width=\"\(n(x1 - x0 + 0.4))\" "
-                out += "height=\"\(n(y0 - y1 + 0.4))\" fill=\"\(color.hex)\"/>"
-                if r < heat.texts.count, c < heat.texts[r].count {
-                    out += "<text x=\"\(n((x0 + x1) / 2))\" y=\"\(n((y0 + y1) / 2 + 4.5))\" text-anchor=\"middle\" "
-                    out += "style=\"fill:\(color.isDark ? "#fff" : "#111")\">\(Self.escaped(heat.texts[r][c]))</text>"
-                }
+                out += "<rect x=\"\(n(x0))\" y=\"\(n(y1))\" width=\"\(n(x1 - x0 + 0.3))\" "
+                out += "height=\"\(n(y0 - y1 + 0.3))\" fill=\"\(color.hex)\"/>"
+                guard let text else { continue }
+                out += "<text x=\"\(n((x0 + x1) / 2))\" y=\"\(n((y0 + y1) / 2 + 5))\" text-anchor=\"middle\" "
+                out += "style=\"fill:\(color.isDark ? "#fff" : "#111")\">\(Self.escaped(text))</text>"
             }
             out += "\n"
         }
-        return out
+        return out + "</g>\n"
     }
 
     private func colorBar(_ heat: Chart.Heat) -> String {
@@ -421,11 +430,11 @@ private struct Drawing {
             out += "fill=\"\(Palette.color(value, heat.range, heat.colors).hex)\"/>"
         }
         for (value, y) in [(heat.range.lowerBound, plot.bottom), (heat.range.upperBound, plot.top + 10)] {
-            out += "<text x=\"\(n(x + 15))\" y=\"\(n(y))\">\(Text.number(value))</text>"
+            out += "<text x=\"\(n(x + 15))\" y=\"\(n(y))\">\(Self.short(value))</text>"
         }
         let middle = (plot.top + plot.bottom) / 2
         return out
-            + "<text transform=\"translate(\(n(x + 26)) \(n(middle))) rotate(-90)\" text-anchor=\"middle\">\(Self.escaped(heat.label))</text>\n"
+            + "<text transform=\"translate(\(n(x + 30)) \(n(middle))) rotate(-90)\" text-anchor=\"middle\">\(Self.escaped(heat.label))</text>\n"
     }
 }
 

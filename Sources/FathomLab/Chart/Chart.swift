@@ -31,7 +31,7 @@ public struct Chart: Sendable {
         }
     }
 
-    /// Width and height in units of which a letter has about seven.
+    /// Width and height in units of which a letter has about eight.
     public enum Size: Sendable {
         /// Alone on a page.
         case wide
@@ -41,7 +41,7 @@ public struct Chart: Sendable {
 
         var extent: (width: Double, height: Double) {
             switch self {
-            case .wide: (480, 330)
+            case .wide: (480, 340)
             case .square: (440, 420)
             case .small: (300, 230)
             }
@@ -295,6 +295,8 @@ enum Contours {
     private static func joined(_ pieces: [[(Double, Double)]]) -> [[(Double, Double)]] {
         struct Key: Hashable { let x, y: Int }
         func key(_ p: (Double, Double)) -> Key { Key(x: Int((p.0 * 1e7).rounded()), y: Int((p.1 * 1e7).rounded())) }
+        // Where a line passes through a corner, cells leave pieces without length.
+        let pieces = pieces.filter { key($0[0]) != key($0[1]) }
         var ends: [Key: [Int]] = [:]
         for (i, piece) in pieces.enumerated() {
             ends[key(piece[0]), default: []].append(i)

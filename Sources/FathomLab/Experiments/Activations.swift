@@ -291,18 +291,32 @@ private enum ActivationsMeasurement {
             for (c, label) in columns.enumerated() { chart.line(label, x: xs, y: ys.map { $0[c] }) }
             charts.append(chart)
         }
-        // Maxout takes the largest of several weighted sums; with the weights 1, −1 and 0.3 that is this.
-        var maxout = Chart("maxout", x: .init("x"), size: .small)
-        maxout.line("largest of 3 lines", x: xs, y: xs.map { Swift.max($0, -$0 - 1, 0.3 * $0 + 1) })
+        // Two that learn their shape, with parameters set by hand.
+        func shaped(_ title: String, _ label: String, _ model: Sequential, _ parameters: [(String, [Float])]) throws
+            -> Chart
+        {
+            let session = try Session(model, on: .rows(xs.map { [$0] }, xs.map { [$0] }), optimizer: SGD())
+            for (path, values) in parameters { session[path] = values }
+            let y = try session.predictions(DataArray(values: xs.map(Float.init), shape: [xs.count, 1]))
+            var chart = Chart(title, x: .init("x"), size: .small)
+            chart.line(label, x: xs, y: y.map(Double.init))
+            return chart
+        }
+        var maxout = try shaped(
+            "maxout", "largest of 3 lines", Sequential { Maxout(1, pieces: 3) },
+            [("maxout1.weight", [1, -1, 0.3]), ("maxout1.bias", [0, -1, 1])])
         for line in [xs, xs.map { -$0 - 1 }, xs.map { 0.3 * $0 + 1 }] {
             maxout.line(x: xs, y: line, color: 7, isDashed: true)
         }
+        let prelu = try shaped(
+            "prelu", "slope learnt, here 0.4", Sequential { PReLU() }, [("prelu1.slope", [0.4])])
         return Figure(
-            "rows", title: "Functions of several sums at once",
+            "rows", title: "Functions of several sums, and functions that learn their shape",
             caption: """
                 Softmax shares 1 among all outputs; sparsemax does too, but gives exactly 0 to those that are far behind. Gates \
-                multiply one half of the sums with an activation of the other. Maxout takes the largest of several lines.
-                """, charts + [maxout])
+                multiply one half of the sums with an activation of the other. Maxout takes the largest of several lines, PReLU \
+                has its own slope on the left; both learn them.
+                """, charts + [maxout, prelu])
     }
 
     private static func table(

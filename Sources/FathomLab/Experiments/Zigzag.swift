@@ -34,7 +34,7 @@ extension Experiment {
 
             $$z → \frac{2}{π} \arctan \frac{m}{s}$$
 
-            The loss of a linear neuron is a valley with the second-moment matrix $s^2 I + m^2 1 1^T$. A common mean makes one of its
+            The loss of a linear neuron is a valley with the second-moment matrix $s^2 I + m^2 J$, where $J$ is all ones. A common mean makes one of its
             eigenvalues larger and leaves the others, so that the condition number is
 
             $$κ = 1 + \frac{n m^2}{s^2}$$
@@ -43,7 +43,7 @@ extension Experiment {
             given loss grow in proportion to κ, even when every step sees all examples.
             """#,
         parameters: [
-            .seeds(),
+            .seeds(quick: 8),
             .number("mean", 1, in: 0...10, "mean m of every input"),
             .number("deviation", 0.5, in: 0.05...10, "standard deviation s of every input"),
             .count("inputs", 16, in: 2...48, "inputs of the neuron, but for the pictures of two"),

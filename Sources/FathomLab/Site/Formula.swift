@@ -37,14 +37,12 @@ struct Formula {
     /// An atom with its indices.
     private mutating func scripted() -> String? {
         let isBig = rest.hasPrefix("\\sum") || rest.hasPrefix("\\prod")
+        let isFunction = rest.first == "\\" && Self.functions.contains(String(rest.dropFirst().prefix { $0.isLetter }))
         guard let base = atom() else { return nil }
         var lower: String?
         var upper: String?
         while let c = rest.first {
-            if c == "′" {
-                rest.removeFirst()
-                upper = (upper ?? "") + "<mo>′</mo>"
-            } else if c == "_" || c == "^" {
+            if c == "_" || c == "^" {
                 rest.removeFirst()
                 let script = atom() ?? ""
                 if c == "_" { lower = script } else { upper = (upper ?? "") + script }
@@ -52,8 +50,13 @@ struct Formula {
                 break
             }
         }
-        let (under, over) = (lower, upper.map { "<mrow>\($0)</mrow>" })
-        switch (under, over) {
+        // A little room between a function and what it is of.
+        let space = isFunction && rest.first != "(" ? "<mspace width=\"0.17em\"/>" : ""
+        return Self.scripted(base, lower, upper.map { "<mrow>\($0)</mrow>" }, isBig: isBig) + space
+    }
+
+    private static func scripted(_ base: String, _ lower: String?, _ upper: String?, isBig: Bool) -> String {
+        switch (lower, upper) {
         case (nil, nil): return base
         case (let l?, nil): return isBig ? "<munder>\(base)\(l)</munder>" : "<msub>\(base)\(l)</msub>"
         case (nil, let u?): return isBig ? "<mover>\(base)\(u)</mover>" : "<msup>\(base)\(u)</msup>"
@@ -80,7 +83,16 @@ struct Formula {
         }
         rest.removeFirst()
         let text = Self.escaped(String(c))
-        return c.isLetter ? "<mi>\(text)</mi>" : "<mo>\(text)</mo>"
+        if c.isLetter { return "<mi>\(text)\(primes())</mi>" }
+        // Brackets stay as high as a line.
+        if "()[]|".contains(c) { return "<mo stretchy=\"false\">\(text)</mo>" }
+        return c == "-" ? "<mo>−</mo>" : "<mo>\(text)</mo>"
+    }
+
+    private mutating func primes() -> String {
+        let primes = rest.prefix { $0 == "′" }
+        rest = rest.dropFirst(primes.count)
+        return String(primes)
     }
 
     private mutating func command() -> String {
@@ -104,19 +116,22 @@ struct Formula {
         case "matrix": return "<mrow><mo>(</mo>\(table(raw(), "center"))<mo>)</mo></mrow>"
         default:
             if let sign = Self.signs[name] { return sign == "∞" ? "<mi>∞</mi>" : "<mo>\(sign)</mo>" }
-            if Self.functions.contains(name) { return "<mi>\(name)</mi><mspace width=\"0.15em\"/>" }
+            if Self.functions.contains(name) { return "<mi>\(name)\(primes())</mi>" }
             return "<mtext>\(Self.escaped(name))</mtext>"
         }
     }
 
     private func table(_ text: String, _ align: String) -> String {
-        let rows = text.components(separatedBy: "\\\\").map { line in
-            line.components(separatedBy: "&").map { cell in
+        var out = "<mtable>"
+        for line in text.components(separatedBy: "\\\\") {
+            out += "<mtr>"
+            for cell in line.components(separatedBy: "&") {
                 var inner = Formula(rest: cell[...])
-                return "<mtd style=\"text-align:\(align)\">\(inner.row(until: nil))</mtd>"
-            }.joined()
+                out += "<mtd style=\"text-align:\(align)\">\(inner.row(until: nil))</mtd>"
+            }
+            out += "</mtr>"
         }
-        return "<mtable>\(rows.map { "<mtr>\($0)</mtr>" }.joined())</mtable>"
+        return out + "</mtable>"
     }
 
     private mutating func argument() -> String {

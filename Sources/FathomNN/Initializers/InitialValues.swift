@@ -63,14 +63,16 @@ extension Trace {
             if node != weight, let activation = firstUse[node] { return activation }
             for user in users[node.index] where !seen.contains(user) {
                 switch graph[user].op {
-                case .matmul:
+                case .matmul, .convolution:
                     // The weight's own product; a second one ends the way.
                     if passedProduct && node != weight { continue }
                     passedProduct = true
                 case .binary(.add), .binary(.sub), .binary(.mul), .binary(.div), .reshape, .broadcast, .transpose,
-                    .slice,
+                    .slice, .windowSum, .windowGather,
                     .concat:
                     break
+                // What normalises comes between a product and its activation.
+                case .call(let fused) where fused.name == BatchNorm.normalizing.name: break
                 // A formula written without an `Activation`.
                 case .unary(.tanh): return .tanh
                 case .unary(.sigmoid): return .sigmoid

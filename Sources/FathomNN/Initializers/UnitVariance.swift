@@ -32,7 +32,10 @@ extension Trace {
             let declaration = value.declaration
             guard declaration.role == .parameter, declaration.shape.count >= 2,
                 let product = users[declaration.node.index].first(where: {
-                    if case .matmul = graph[$0].op { true } else { false }
+                    switch graph[$0].op {
+                    case .matmul, .convolution: true
+                    default: false
+                    }
                 })
             else { continue }
             var scale = 1.0

@@ -291,11 +291,58 @@ public struct MeanField {
             return normal(
                 slot, mean: mean, variance: variance, shared: common,
                 [(x, Double(last) * share * b.square), (w, rows * a.square)])
-        case .argMax, .argSort: return constant(slot, 0)
-        case .iota, .scatterAdd, .scatterAddAlong, .cumulativeSum, .summary, .exponentHistogram, .call:
+        case .convolution(let window, let groups):
+            let (x, w) = (whole(0, &self), operand(1, &self))
+            let input = graph.shape(of: node.inputs[0])
+            let channels = Double(input.dims.last?.fixedValue ?? 1) / Double(max(groups, 1))
+            // Taps in the padding add nothing.
+            let inner = insideTaps(window, input) * channels
+            let (a, b) = (moments(x), moments(w))
+            let both = (shared(entries[x]) + a.mean * a.mean) * (shared(entries[w]) + b.mean * b.mean)
+            let squares = a.mean * a.mean * b.mean * b.mean
+            let places = count(slot.node) / Double(max(last, 1))
+            return normal(
+                slot, mean: inner * a.mean * b.mean, variance: inner * (a.square * b.square - squares),
+                shared: inner * (both - squares),
+                [
+                    (x, share * inner * count(slot.node) / max(count(node.inputs[0]), 1) * b.square),
+                    (w, places * insideTaps(window, input) / Double(max(window.taps, 1)) * a.square),
+                ])
+        case .windowSum(let window):
+            let source = whole(0, &self)
+            let n = insideTaps(window, graph.shape(of: node.inputs[0]))
+            let (m, common) = (moments(source), shared(entries[source]))
+            return normal(
+                slot, mean: n * m.mean, variance: n * m.variance, shared: n * common,
+                [(source, share * n * count(slot.node) / max(count(node.inputs[0]), 1))])
+        case .windowGather(let window):
+            // Of the taps the largest, as max pooling takes it.
+            let source = whole(0, &self)
+            let largest = extreme(
+                slot, of: source, count: insideTaps(window, graph.shape(of: node.inputs[0])), isMax: true, 1)
+            var made = largest
+            made.parents = [(source, share * count(slot.node) / max(count(node.inputs[0]), 1))]
+            return largest.root == nil ? largest : made
+        case .argMax, .argSort, .windowArgMax: return constant(slot, 0)
+        case .convolutionInputGradient, .convolutionWeightGradient, .windowSpread, .windowScatterAdd, .iota,
+            .scatterAdd, .scatterAddAlong, .cumulativeSum, .summary, .exponentHistogram, .call:
             var operands: [Int] = []
             for k in node.inputs.indices { operands.append(whole(k, &self)) }
             return unknown(slot, operands)
+        }
+    }
+
+    /// How many taps of a window lie inside the image, on average over the outputs.
+    private func insideTaps(_ window: Window, _ image: Shape) -> Double {
+        zip(window.axes, image.dims.dropFirst()).reduce(1) { product, axis in
+            let (n, outputs) = (axis.1.fixedValue ?? 0, axis.0.outputs(axis.1.fixedValue ?? 0))
+            let inside = (0..<axis.0.extent).reduce(0) { sum, tap in
+                // Outputs whose tap is neither before the image nor behind it.
+                let first = max(0, (axis.0.low - tap * axis.0.dilation + axis.0.stride - 1) / axis.0.stride)
+                let end = min(outputs, (n - 1 + axis.0.low - tap * axis.0.dilation) / axis.0.stride + 1)
+                return sum + max(end - first, 0)
+            }
+            return product * Double(inside) / Double(max(outputs, 1))
         }
     }
 
@@ -411,7 +458,9 @@ public struct MeanField {
         while let next = graph[id].inputs.first {
             switch graph[id].op {
             case .broadcast, .reshape, .binary(.div), .binary(.mul): id = next
-            case .sum: return next == entries[whole].node
+            case .sum:
+                if next == entries[whole].node { return true }
+                id = next
             default: return false
             }
         }

@@ -34,25 +34,68 @@ public struct BatchNorm: Layer {
             let shape: Shape = [.fixed(features)]
             let runningMean = layer.buffer("mean", shape: shape, initializer: .zeros)
             let runningVariance = layer.buffer("variance", shape: shape, initializer: .ones)
-            let normalised: Tensor
-            if layer.isTraining {
-                let axes = Array(0..<(x.rank - 1))
-                let count = x.elementCount(alongAxes: axes)
-                let mean = x.sum(alongAxes: axes) / count
-                let centred = x - mean
-                let variance = (centred * centred).sum(alongAxes: axes) / count
-                normalised = centred * rsqrt(variance + epsilon)
-                // 0 for a single value, which says nothing about the variance.
-                let share = min(count - 1, 1) * momentum
-                let unbiased = variance * (count / max(count - 1, 1))
-                layer.update("mean", with: runningMean + share * (mean - runningMean))
-                layer.update("variance", with: runningVariance + share * (unbiased - runningVariance))
-            } else {
-                normalised = (x - runningMean) * rsqrt(runningVariance + epsilon)
+            let parameters =
+                isAffine
+                ? [
+                    layer.parameter("scale", shape: shape, initializer: .ones),
+                    layer.parameter("shift", shape: shape, initializer: .zeros),
+                ] : []
+            guard layer.isTraining else {
+                let normalised = (x - runningMean) * rsqrt(runningVariance + epsilon)
+                return isAffine ? normalised * parameters[0] + parameters[1] : normalised
             }
-            return layer.scaledAndShifted(normalised, features, isAffine)
+            let count = x.elementCount(alongAxes: Array(0..<(x.rank - 1)))
+            let (mean, variance) = Self.statistics(of: x, count: count)
+            // 0 for a single value, which says nothing about the variance.
+            let share = min(count - 1, 1) * momentum
+            let unbiased = variance * (count / max(count - 1, 1))
+            layer.update("mean", with: runningMean + share * (mean - runningMean))
+            layer.update("variance", with: runningVariance + share * (unbiased - runningVariance))
+            return Tensor.call(Self.normalizing, [x, mean, rsqrt(variance + epsilon)] + parameters)
         }
     }
+
+    /// Mean and biased variance of every feature over all other axes.
+    private static func statistics(of x: Tensor, count: Tensor) -> (mean: Tensor, variance: Tensor) {
+        guard x.rank > 2 else {
+            let mean = x.sum(alongAxes: [0]) / count
+            let centred = x - mean
+            return (mean, (centred * centred).sum(alongAxes: [0]) / count)
+        }
+        // Of every image first, while it is in cache, then of the images (Chan, Golub & LeVeque 1983).
+        let places = Array(1..<(x.rank - 1))
+        let perImage = x.elementCount(alongAxes: places)
+        let own = x.sum(alongAxes: places, keepingAxes: true) / perImage
+        let centred = x - own
+        let within = (centred * centred).sum(alongAxes: places).sum(alongAxes: [0])
+        let means = own.reshaped(to: [x.shape[0], x.shape[x.rank - 1]])
+        let mean = means.mean(alongAxes: [0])
+        let apart = means - mean
+        return (mean, (within + (apart * apart).sum(alongAxes: [0]) * perImage) / count)
+    }
+
+    /// (x, mean, 1/deviation) or (x, mean, 1/deviation, scale, shift): (x − mean) / deviation · scale + shift.
+    ///
+    /// The gradient counts mean and deviation as what they are, functions of x over all axes but the last, so that it needs
+    /// two sums over the batch instead of four, and none after another; those two operands get no gradient of their own.
+    static let normalizing = FusedOp(
+        "batchNorm",
+        gradient: { (graph: inout Graph, inputs: [NodeID], _: NodeID, g: NodeID) throws(GraphError) in
+            let (x, mean, inverse) = (inputs[0], inputs[1], inputs[2])
+            let axes = Array(0..<(graph.shape(of: x).rank - 1))
+            let normalised = try graph.mul(graph.sub(x, mean), inverse)
+            let total = try graph.sum(g, axes: axes)
+            let along = try graph.sum(graph.mul(g, normalised), axes: axes)
+            let count = try graph.add(.extent(axes: axes), [x])
+            let left = try graph.sub(
+                graph.sub(g, graph.div(total, count)), graph.mul(normalised, graph.div(along, count)))
+            guard inputs.count > 3 else { return [try graph.mul(left, inverse), nil, nil] }
+            return [try graph.mul(left, graph.mul(inverse, inputs[3])), nil, nil, along, total]
+        },
+        body: { (graph: inout Graph, inputs: [NodeID]) throws(GraphError) in
+            let normalised = try graph.mul(graph.sub(inputs[0], inputs[1]), inputs[2])
+            return inputs.count > 3 ? try graph.add(graph.mul(normalised, inputs[3]), inputs[4]) : normalised
+        })
 }
 
 extension LayerScope {

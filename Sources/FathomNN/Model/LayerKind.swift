@@ -7,7 +7,7 @@ public struct LayerKind: Sendable {
         public enum Form: Sendable, Hashable {
             case bool, int, number, activation, initializer
             case choice([String])
-            case ints
+            case ints, padding
 
             /// What may be written, in words.
             public var meaning: String {
@@ -19,6 +19,7 @@ public struct LayerKind: Sendable {
                 case .initializer: "an initialiser, such as he or normal(0.01)"
                 case .choice(let words): "one of " + words.joined(separator: ", ")
                 case .ints: "whole numbers, as [4, 4] or 4x4"
+                case .padding: "same, valid, or whole numbers as 1 or 1x2"
                 }
             }
         }
@@ -169,6 +170,10 @@ struct SpecReader {
         guard let v = T(rawValue: try text(name)) else { throw missing(name) }
         return v
     }
+    func padding(_ name: String) throws(ConfigError) -> Padding {
+        if case .text(let word)? = value(name) { return word == "valid" ? .valid : .same }
+        return .explicit(try ints(name))
+    }
     func children() throws(ConfigError) -> [any Layer] { try ModelSpec.build(spec.children) }
 }
 
@@ -202,6 +207,9 @@ extension LayerKind.Option.Form {
             var error = ConfigError.unknown("value of \(key)", v, allowed: words, line: given.line)
             error.key = key
             throw error
+        case (.padding, .text(let v)) where ["same", "valid"].contains(spelling(v)): return .text(spelling(v))
+        case (.padding, _):
+            if let numbers = try? LayerKind.Option.Form.ints.value(from: given, key: key) { return numbers }
         case (.ints, .list(let items)):
             let numbers = items.compactMap(whole)
             if numbers.count == items.count { return .ints(numbers) }

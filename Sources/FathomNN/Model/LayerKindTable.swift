@@ -26,6 +26,23 @@ extension LayerKind {
         may("epsilon", .number, .number(value), "added to the variance")
     }
 
+    private static func padding(_ padding: Padding) -> OptionValue {
+        switch padding {
+        case .same: .text("same")
+        case .valid: .text("valid")
+        case .explicit(let sides): .ints(sides)
+        }
+    }
+
+    private static func window(_ name: String, _ meaning: String, stride: OptionValue?, padding: String) -> [Option] {
+        [
+            Option(
+                name: name, form: .ints, defaultValue: nil, isRequired: true, meaning: meaning, isPositional: true),
+            may("stride", .ints, stride, "from window to window; one number stands for all axes"),
+            may("padding", .padding, .text(padding), "around the image"),
+        ]
+    }
+
     /// An initialiser's name, when the table knows it.
     private static func name(_ initializer: Initializer) throws(ConfigError) -> OptionValue {
         do { return .text(try Initializer.named(initializer.name).name) } catch {
@@ -81,6 +98,79 @@ extension LayerKind {
                         "biasInitializer": try name(l.biasInitializer),
                     ], []
                 )
+            },
+            LayerKind(
+                "convolution", ["conv", "conv1d", "conv2d", "conv3d"], "filters that slide over channels-last images",
+                [need("filters", .int, "outputs at every place")]
+                    + window(
+                        "kernel", "taps along each axis; one number stands for all", stride: .ints([1]), padding: "same"
+                    )
+                    + [
+                        may("dilation", .ints, .ints([1]), "from tap to tap"),
+                        may("groups", .int, .int(1), "groups of channels that do not see each other"),
+                        may("depthwise", .bool, .flag(false), "whether every channel is a group"),
+                        may("bias", .bool, .flag(true), "whether there is a bias"), initializer, biasInitializer,
+                        nextActivation,
+                    ]
+            ) { spec throws(ConfigError) in
+                Convolution(
+                    try spec.int("filters"), kernel: try spec.ints("kernel"), stride: try spec.ints("stride"),
+                    padding: try spec.padding("padding"), dilation: try spec.ints("dilation"),
+                    groups: try spec.bool("depthwise") ? nil : try spec.int("groups"), bias: try spec.bool("bias"),
+                    initializer: try spec.initializer("initializer"),
+                    biasInitializer: try spec.initializer("biasInitializer"))
+            } encode: { layer throws(ConfigError) in
+                guard let l = layer as? Convolution else { return nil }
+                return (
+                    [
+                        "filters": .int(l.filters), "kernel": .ints(l.kernel), "stride": .ints(l.stride),
+                        "padding": padding(l.padding), "dilation": .ints(l.dilation), "groups": .int(l.groups ?? 1),
+                        "depthwise": .flag(l.groups == nil), "bias": .flag(l.useBias),
+                        "initializer": try name(l.initializer), "biasInitializer": try name(l.biasInitializer),
+                    ], []
+                )
+            },
+            LayerKind(
+                "maxPool", ["maxPooling"], "the largest of each window, channel by channel",
+                window("size", "taps along each axis", stride: nil, padding: "valid")
+            ) { spec throws(ConfigError) in
+                MaxPool(
+                    try spec.ints("size"), stride: spec.value("stride") == nil ? nil : try spec.ints("stride"),
+                    padding: try spec.padding("padding"))
+            } encode: { layer throws(ConfigError) in
+                guard let l = layer as? MaxPool else { return nil }
+                var options: [String: OptionValue] = ["size": .ints(l.size), "padding": padding(l.padding)]
+                options["stride"] = l.stride.map { .ints($0) }
+                return (options, [])
+            },
+            LayerKind(
+                "averagePool", ["avgPool", "averagePooling"], "the mean of each window, channel by channel",
+                window("size", "taps along each axis", stride: nil, padding: "valid")
+                    + [may("countPadding", .bool, .flag(true), "whether padding counts as zeros")]
+            ) { spec throws(ConfigError) in
+                AveragePool(
+                    try spec.ints("size"), stride: spec.value("stride") == nil ? nil : try spec.ints("stride"),
+                    padding: try spec.padding("padding"), countingPadding: try spec.bool("countPadding"))
+            } encode: { layer throws(ConfigError) in
+                guard let l = layer as? AveragePool else { return nil }
+                var options: [String: OptionValue] = [
+                    "size": .ints(l.size), "padding": padding(l.padding), "countPadding": .flag(l.countsPadding),
+                ]
+                options["stride"] = l.stride.map { .ints($0) }
+                return (options, [])
+            },
+            LayerKind(
+                "globalPool", ["globalAveragePool"], "the mean or the largest over all places of an image",
+                [
+                    may(
+                        "kind", .choice(GlobalPool.Kind.allCases.map(\.rawValue)), .text("average"), "what is taken",
+                        positional: true)
+                ]
+            ) { spec throws(ConfigError) in
+                GlobalPool(try spec.choice("kind"))
+            } encode: { layer throws(ConfigError) in
+                guard let l = layer as? GlobalPool else { return nil }
+                return (["kind": .text(l.kind.rawValue)], [])
             },
             LayerKind(
                 "maxout", [], "the largest of several affine functions for every unit",

@@ -89,6 +89,18 @@ struct ConfigurationReader {
         return number
     }
 
+    /// One number, or a list of them.
+    func numbers(_ key: String, _ rule: String, where holds: (Double) -> Bool) throws(ConfigError) -> [Double]? {
+        guard let value = self[key] else { return nil }
+        let items = if case .list(let items) = value.content { items } else { [value] }
+        var numbers: [Double] = []
+        for item in items {
+            guard let number = item.number, number.isFinite, holds(number) else { throw wrong(key, value, rule) }
+            numbers.append(number)
+        }
+        return numbers
+    }
+
     func choice<Choice: RawRepresentable & CaseIterable>(
         _ key: String, _ type: Choice.Type = Choice.self
     ) throws(ConfigError) -> Choice? where Choice.RawValue == String {

@@ -1,15 +1,21 @@
+import FathomData
+
 /// Where the rows of a run come from and how they are prepared.
 public struct DataConfiguration: Sendable, Hashable {
     public enum Source: Sendable, Hashable {
         /// A name of the catalog, and optionally a folder with its files.
         case named(String, folder: String?)
-        /// A CSV, TSV or NPZ file, and optionally another with the test part.
+        /// A CSV, TSV, NPZ or CIFAR file, and optionally another with the test part.
         case file(String, test: String?)
+        /// A folder of PNG and JPEG files with a sub-folder for each class, and optionally another with the test part.
+        case pictures(String, test: String?)
     }
 
     /// A change of the input columns, fitted to the training part.
     public enum Scaling: String, Sendable, Hashable, CaseIterable {
         case none, standardize, minMax
+        /// Pictures only: each channel to mean 0 and deviation 1, over all pixels.
+        case channels
     }
 
     public enum Task: String, Sendable, Hashable, CaseIterable {
@@ -31,6 +37,10 @@ public struct DataConfiguration: Sendable, Hashable {
     public var missing = Missing.reject
     /// The change of the input columns; `nil` standardises tables and leaves the rest.
     public var scaling: Scaling?
+    /// The mean of each channel for the scaling `channels`, or one for all; empty measures it on the training part.
+    public var mean: [Double] = []
+    /// The standard deviation of each channel, likewise.
+    public var deviation: [Double] = []
     /// Whether numbers to predict are standardised for training, and brought back for metrics and predictions; `nil` does
     /// so for tables. The loss is then in units of their standard deviation.
     public var scalesTarget: Bool?
@@ -42,8 +52,15 @@ public struct DataConfiguration: Sendable, Hashable {
     public var isStratified = true
     /// The seed of the cut into parts and of computed sets.
     public var seed: UInt64 = 0
-    /// Each row as one vector; `false` keeps the shape of images.
-    public var isFlat = true
+    /// Each row as one vector; `false` keeps the shape of images, `[height, width, channels]`. `nil` does what the model
+    /// needs: rows stay images where its first layers cannot do with vectors, such as convolutions.
+    public var isFlat: Bool?
+    /// The size that pictures of a folder are brought to; `nil` keeps theirs, which must then be one.
+    public var size: ImageFolder.Options.Size?
+    /// The channels that pictures of a folder are brought to: 1 for grey, 3 for colour.
+    public var channels = 3
+    /// Random changes of the training rows.
+    public var augmentation = Augmentation()
     /// The rows of a computed set.
     public var count: Int?
 

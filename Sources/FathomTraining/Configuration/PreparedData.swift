@@ -1,5 +1,7 @@
 import FathomData
+import FathomGraph
 import FathomNN
+import Foundation
 
 /// Data as a run uses them: cut into parts and brought into the form the model is trained on.
 public struct PreparedData: Sendable {
@@ -12,6 +14,15 @@ public struct PreparedData: Sendable {
     /// - Throws: ``DataError`` for data that cannot be found, read or trained on.
     public init(_ configuration: DataConfiguration, folders: [String] = []) throws(DataError) {
         try self.init(configuration, rows: Self.rows(of: configuration, folders: folders))
+    }
+
+    /// Loads and prepares the data of a run, flattened or not as its model needs them.
+    ///
+    /// - Parameter folders: where named sets with files are looked for before the cache and the system's folders.
+    /// - Throws: ``DataError`` for data that cannot be found, read or trained on.
+    public init(_ configuration: RunConfiguration, folders: [String] = []) throws(DataError) {
+        let rows = try Self.rows(of: configuration.data, folders: folders)
+        try self.init(configuration.layingOut(rows.train), rows: rows)
     }
 
     /// The rows that a configuration names, cut into parts but not changed yet.
@@ -37,6 +48,17 @@ public struct PreparedData: Sendable {
             }
             return try all.split(
                 fraction: 1 - configuration.test, stratified: configuration.isStratified, seed: configuration.seed)
+        case .pictures(let folder, let test):
+            let all = try Self.pictures(folder, configuration.pictureOptions)
+            if let test {
+                // Pictures of the test part are resized to those of the training part, whatever decided their size.
+                var options = configuration.pictureOptions
+                options.size = options.size ?? all.imageShape.map { .init(height: $0.height, width: $0.width) }
+                return try DataSplit(
+                    train: all, test: Preprocessing(columnsOf: all).aligned(Self.pictures(test, options)))
+            }
+            return try all.split(
+                fraction: 1 - configuration.test, stratified: configuration.isStratified, seed: configuration.seed)
         }
     }
 
@@ -59,10 +81,8 @@ public struct PreparedData: Sendable {
             try DataChecks.requireFinite(part.inputs)
             if case .values(let values) = part.targets { try DataChecks.requireFinite(values) }
         }
-        if configuration.isFlat {
-            parts = try DataSplit(
-                train: parts.train.flattened(), validation: parts.validation?.flattened(),
-                test: parts.test.flattened())
+        if configuration.isFlat ?? true {
+            parts = parts.flattened()
         }
         var preprocessing = Preprocessing(columnsOf: parts.train)
         let isTable = if case .file = configuration.source { parts.train.inputs.rowShape.count == 1 } else { false }
@@ -70,6 +90,7 @@ public struct PreparedData: Sendable {
         case .none: break
         case .standardize: preprocessing.scaling = try ColumnScaling.standardizing(parts.train.inputs)
         case .minMax: preprocessing.scaling = try ColumnScaling.minMax(parts.train.inputs)
+        case .channels: preprocessing.scaling = try configuration.channelScaling(of: parts.train)
         }
         if let scaling = preprocessing.scaling { parts = try scaling.applied(to: parts) }
         if case .values(let values) = parts.train.targets, configuration.scalesTarget ?? isTable {
@@ -81,6 +102,7 @@ public struct PreparedData: Sendable {
                 train: parts.train.scalingTargets(by: scaling), validation: validation,
                 test: parts.test.scalingTargets(by: scaling))
         }
+        try configuration.augmentation.check(parts.train.imageShape)
         split = parts
         self.preprocessing = preprocessing
     }
@@ -88,9 +110,64 @@ public struct PreparedData: Sendable {
     package static func read(_ path: String, _ options: CSVOptions) throws(DataError) -> Dataset {
         do throws(FormatError) { return try Dataset.read(path: path, options: options) } catch { throw .format(error) }
     }
+
+    package static func pictures(_ path: String, _ options: ImageFolder.Options) throws(DataError) -> Dataset {
+        do throws(FormatError) { return try ImageFolder.read(path: path, options: options) } catch {
+            throw .format(error)
+        }
+    }
+}
+
+extension RunConfiguration {
+    /// How the data are prepared for this model: where it is not said whether rows are flattened, they are unless the
+    /// model cannot take vectors.
+    public func layingOut(_ rows: Dataset) -> DataConfiguration {
+        var data = data
+        if data.isFlat == nil { data.isFlat = !model.needsShape(rows.inputs.rowShape) }
+        return data
+    }
+}
+
+extension ModelSpec {
+    /// Whether rows of this shape must keep it, because as vectors they do not fit the model.
+    ///
+    /// Where they fit neither way, that way counts that comes farther, so that the mistake is explained in its terms.
+    func needsShape(_ shape: [Int]) -> Bool {
+        guard shape.count > 1, let model = try? build() else { return false }
+        func trial(_ shape: [Int]) -> (fits: Bool, operations: Int) {
+            let trace = Trace(isTraining: false)
+            trace.register(model)
+            _ = model(trace.input("x", Shape([.batch] + shape.map { .fixed($0) })))
+            return ((try? trace.check()) != nil, trace.graph.nodes.count)
+        }
+        let flat = trial([shape.reduce(1, *)])
+        if flat.fits { return false }
+        let shaped = trial(shape)
+        return shaped.fits || shaped.operations > flat.operations
+    }
 }
 
 extension DataConfiguration {
+    /// How its pictures are read.
+    var pictureOptions: ImageFolder.Options {
+        var options = ImageFolder.Options()
+        (options.size, options.channels) = (size, channels)
+        return options
+    }
+
+    /// The change of the channels, given or measured.
+    func channelScaling(of train: Dataset) throws(DataError) -> ColumnScaling {
+        guard let shape = train.imageShape else {
+            throw .invalidParameter(
+                name: "data.scaling", value: "channels", rule: "the rows are no pictures of [height, width, channels]")
+        }
+        guard !mean.isEmpty || !deviation.isEmpty else {
+            return try ColumnScaling.standardizing(channelsOf: train.inputs, channels: shape.channels)
+        }
+        return try ColumnScaling.channels(
+            mean: mean.isEmpty ? [0] : mean, deviation: deviation.isEmpty ? [1] : deviation, shape: shape)
+    }
+
     /// How its table is read.
     package func tableOptions() -> CSVOptions {
         var options = CSVOptions(target: .last)

@@ -8,6 +8,8 @@ public struct Preprocessing: Codable, Sendable, Hashable {
     public var features: [String]
     /// The shape of one input row.
     public var rowShape: [Int]
+    /// The size of the picture that a row is, also where rows are flattened; `nil` where they are no pictures.
+    public var imageShape: ImageShape?
     /// The classes by name; `nil` where numbers are predicted.
     public var classNames: [String]?
     /// The shape of one target row where numbers are predicted.
@@ -21,6 +23,7 @@ public struct Preprocessing: Codable, Sendable, Hashable {
     public init(columnsOf dataset: Dataset) {
         features = dataset.featureNames
         rowShape = dataset.inputs.rowShape
+        imageShape = dataset.imageShape
         if case .values(let values) = dataset.targets { targetShape = values.rowShape }
         classNames = dataset.classCount == nil ? nil : dataset.classNames
     }
@@ -92,7 +95,8 @@ public struct Preprocessing: Codable, Sendable, Hashable {
         }
         return try Dataset(
             name: dataset.name, inputs: inputs, targets: targets,
-            featureNames: features.count == inputs.rowSize ? features : [], provenance: dataset.provenance)
+            featureNames: features.count == inputs.rowSize ? features : [], provenance: dataset.provenance,
+            imageShape: imageShape)
     }
 
     /// Rows of raw data as the model takes them: columns in order, then scaled.
@@ -107,6 +111,19 @@ public struct Preprocessing: Codable, Sendable, Hashable {
         if let scaling { rows = try scaling.applied(to: rows) }
         if let targetScaling { rows = try rows.scalingTargets(by: targetScaling) }
         return rows
+    }
+
+    /// How picture files are read for the model: in the size that it was trained on.
+    ///
+    /// - Throws: ``DataError`` when it was not trained on pictures; `path` names them.
+    public func pictureOptions(for path: String) throws(DataError) -> ImageFolder.Options {
+        guard let imageShape, imageShape.channels == 1 || imageShape.channels == 3 else {
+            throw .invalidParameter(name: "data", value: path, rule: "the model was not trained on pictures")
+        }
+        var options = ImageFolder.Options()
+        options.size = .init(height: imageShape.height, width: imageShape.width)
+        options.channels = imageShape.channels
+        return options
     }
 
     /// What the model says in the units of the data.
@@ -127,7 +144,7 @@ extension Dataset {
         guard case .values(let values) = targets else { return self }
         return try Dataset(
             name: name, inputs: inputs, targets: .values(scaling.applied(to: values)), featureNames: featureNames,
-            provenance: provenance)
+            provenance: provenance, imageShape: imageShape)
     }
 }
 

@@ -1,4 +1,6 @@
+import FathomData
 import FathomNN
+import Foundation
 
 extension RunConfiguration {
     /// Reads a tree of values.
@@ -193,16 +195,20 @@ extension DataConfiguration {
             value, path: "data",
             allowed: [
                 "name", "folder", "file", "testFile", "target", "ignore", "task", "missing", "scaling", "test",
-                "validation", "scaleTarget", "stratified", "seed", "flatten", "count",
+                "validation", "scaleTarget", "stratified", "seed", "flatten", "count", "testFolder", "size", "channels",
+                "augment",
             ])
         let name = try reader.text("name")
         let file = try reader.text("file")
-        switch (name, file) {
-        case (let name?, nil): self.init(.named(name, folder: try reader.text("folder")))
-        case (nil, let file?): self.init(.file(file, test: try reader.text("testFile")))
+        switch (name, file, try reader.text("folder")) {
+        case (let name?, nil, let folder): self.init(.named(name, folder: folder))
+        case (nil, let file?, nil): self.init(.file(file, test: try reader.text("testFile")))
+        case (nil, nil, let folder?): self.init(.pictures(folder, test: try reader.text("testFolder")))
         default:
             throw ConfigError(
-                key: "data", message: "data needs either 'name' (a known data set) or 'file' (CSV, TSV or NPZ)",
+                key: "data",
+                message: "data needs one of 'name' (a known data set, with the 'folder' of its files where needed), "
+                    + "'file' (CSV, TSV or NPZ) and 'folder' (pictures, a sub-folder for each class)",
                 line: value.line)
         }
         target = try reader.text("target")
@@ -217,7 +223,14 @@ extension DataConfiguration {
         }
         task = try reader.choice("task") ?? task
         missing = try reader.choice("missing") ?? missing
-        scaling = try reader.choice("scaling")
+        if let given = reader["scaling"], case .map = given.content {
+            let numbers = try ConfigurationReader(given, path: "data.scaling", allowed: ["mean", "std"])
+            scaling = .channels
+            mean = try numbers.numbers("mean", "numbers") { $0.isFinite } ?? []
+            deviation = try numbers.numbers("std", "numbers above 0") { $0 > 0 } ?? []
+        } else {
+            scaling = try reader.choice("scaling")
+        }
         scalesTarget = try reader.flag("scaleTarget")
         test = try reader.number("test", "a share between 0 and 1") { $0 > 0 && $0 < 1 } ?? test
         validation =
@@ -225,13 +238,67 @@ extension DataConfiguration {
             ?? validation
         isStratified = try reader.flag("stratified") ?? isStratified
         seed = try reader.count("seed", from: 0).map(UInt64.init) ?? seed
-        isFlat = try reader.flag("flatten") ?? isFlat
+        isFlat = try reader.flag("flatten")
+        if let sides = try reader.numbers("size", "whole numbers from 1 to 16384, height and width", where: Self.isSide)
+        {
+            guard sides.count <= 2, let height = sides.first, let width = sides.last else {
+                throw ConfigError(
+                    key: "data.size", message: "data.size must be one number, or height and width",
+                    line: reader["size"]?.line)
+            }
+            size = .init(height: Int(height), width: Int(width))
+        }
+        if let number = try reader.count("channels", from: 1, to: 3) {
+            guard number != 2 else {
+                throw ConfigError(
+                    key: "data.channels", message: "data.channels must be 1 (grey) or 3 (colour)",
+                    line: reader["channels"]?.line)
+            }
+            channels = number
+        }
+        if let value = reader["augment"] { augmentation = try Augmentation(value) }
         count = try reader.count("count", from: 2, to: 1 << 30)
     }
 
-    /// A word that has the ending of a file, or a folder in it, is a file; any other is a name.
+    private static func isSide(_ number: Double) -> Bool {
+        number >= 1 && number <= 16384 && number == number.rounded()
+    }
+
+    /// A word that has the ending of a file, or a folder in it, is a file, or pictures where it is a folder; any other is a
+    /// name.
     package static func source(of text: String) -> Source {
-        let isFile = text.contains("/") || [".csv", ".tsv", ".npz", ".gz"].contains { text.lowercased().hasSuffix($0) }
-        return isFile ? .file(text, test: nil) : .named(text, folder: nil)
+        let endings = [".csv", ".tsv", ".npz", ".gz", ".bin"]
+        guard text.contains("/") || endings.contains(where: text.lowercased().hasSuffix) else {
+            return .named(text, folder: nil)
+        }
+        var isFolder: ObjCBool = false
+        let isThere = FileManager.default.fileExists(atPath: text, isDirectory: &isFolder)
+        return isThere && isFolder.boolValue ? .pictures(text, test: nil) : .file(text, test: nil)
+    }
+}
+
+extension Augmentation {
+    /// Reads what stands under `augment`.
+    init(_ value: ConfigValue) throws(ConfigError) {
+        self.init()
+        let reader = try ConfigurationReader(value, path: "data.augment", allowed: ["crop", "flip", "cutout", "mixup"])
+        if let crop = reader["crop"], case .map = crop.content {
+            let inner = try ConfigurationReader(crop, path: "data.augment.crop", allowed: ["padding", "fill"])
+            guard let pixels = try inner.count("padding", from: 0, to: 16384) else {
+                throw ConfigError(
+                    key: "data.augment.crop.padding", message: "a crop needs its padding, in pixels", line: crop.line)
+            }
+            padding = pixels
+            fill = try inner.choice("fill") ?? fill
+        } else {
+            padding = try reader.count("crop", from: 0, to: 16384) ?? padding
+        }
+        if let given = reader["flip"], case .bool(let flag) = given.content {
+            flip = flag ? 0.5 : 0
+        } else {
+            flip = try reader.number("flip", "true, false or a probability from 0 to 1") { $0 >= 0 && $0 <= 1 } ?? flip
+        }
+        cutout = try reader.count("cutout", from: 0, to: 32768) ?? cutout
+        mixup = try reader.number("mixup", "a number from 0 to 1000") { $0 >= 0 && $0 <= 1000 } ?? mixup
     }
 }

@@ -1,3 +1,4 @@
+import FathomData
 import FathomNN
 
 extension RunConfiguration {
@@ -104,14 +105,45 @@ extension DataConfiguration {
             if !ignore.isEmpty { pairs.append(.init("ignore", ConfigValue(.list(ignore.map(text))))) }
             pairs.append(.init("task", text(task.rawValue)))
             pairs.append(.init("missing", text(missing.rawValue)))
+        case .pictures(let folder, let test):
+            pairs.append(.init("folder", text(folder)))
+            if let test { pairs.append(.init("testFolder", text(test))) }
+            if let size {
+                let sides = [size.height, size.width].map { ConfigValue(.int($0)) }
+                pairs.append(.init("size", ConfigValue(.list(sides))))
+            }
+            pairs.append(.init("channels", ConfigValue(.int(channels))))
         }
-        if let scaling { pairs.append(.init("scaling", text(scaling.rawValue))) }
+        if scaling == .channels, !mean.isEmpty || !deviation.isEmpty {
+            let given = [("mean", mean), ("std", deviation)].filter { !$0.1.isEmpty }
+            let numbers = given.map { ConfigValue.Pair($0.0, ConfigValue(.list($0.1.map { .some($0) }))) }
+            pairs.append(.init("scaling", ConfigValue(.map(numbers))))
+        } else if let scaling {
+            pairs.append(.init("scaling", text(scaling.rawValue)))
+        }
         if let scalesTarget { pairs.append(.init("scaleTarget", ConfigValue(.bool(scalesTarget)))) }
         pairs.append(.init("test", .some(test)))
         pairs.append(.init("validation", .some(validation)))
         pairs.append(.init("stratified", ConfigValue(.bool(isStratified))))
         pairs.append(.init("seed", ConfigValue(.int(Int(clamping: seed)))))
-        pairs.append(.init("flatten", ConfigValue(.bool(isFlat))))
+        if let isFlat { pairs.append(.init("flatten", ConfigValue(.bool(isFlat)))) }
+        if !augmentation.isIdentity { pairs.append(.init("augment", augmentation.tree)) }
+        return ConfigValue(.map(pairs))
+    }
+}
+
+extension Augmentation {
+    var tree: ConfigValue {
+        var pairs: [ConfigValue.Pair] = []
+        if padding > 0 {
+            let crop: [ConfigValue.Pair] = [
+                .init("padding", ConfigValue(.int(padding))), .init("fill", ConfigValue(.text(fill.rawValue))),
+            ]
+            pairs.append(.init("crop", ConfigValue(.map(crop))))
+        }
+        if flip > 0 { pairs.append(.init("flip", .some(flip))) }
+        if cutout > 0 { pairs.append(.init("cutout", ConfigValue(.int(cutout)))) }
+        if mixup > 0 { pairs.append(.init("mixup", .some(mixup))) }
         return ConfigValue(.map(pairs))
     }
 }

@@ -147,6 +147,10 @@ public struct Inspection: Sendable, Codable {
             let dims = graph.shape(of: node.inputs[0]).dims
             let inner = (isTransposed ? dims.dropLast().last : dims.last)?.resolved(batch: batch) ?? 1
             return 2 * count * inner
+        case .convolution(let window, let groups):
+            let channels = graph.shape(of: node.inputs[0]).dims.last?.fixedValue ?? 1
+            return 2 * count * window.taps * channels / max(groups, 1)
+        case .windowSum(let window), .windowGather(let window): return count * window.taps
         case .unary, .binary, .compare, .select, .randomBits: return node.type.shape.isSymbolic ? count : 0
         case .sum, .max, .min, .argMax, .cumulativeSum, .scatterAdd, .scatterAddAlong:
             return graph.shape(of: node.inputs[0]).count(batch: batch)

@@ -85,15 +85,15 @@ extension Trainer {
         }
         graph.outputs = watched.map { ("\($0)", $0) }
         graph.updates = []
-        let size = max(1, min(step.batch, (rows.count - progress.position) / settings.accumulate))
+        let size = plan[microBatch].count
         // Every value is kept, so nothing may be fused away.
         let probe = try Executable(
             graph, maxBatch: size, state: step.storage, team: team, options: Executable.Options(fusing: false))
-        let chosen = rows[progress.position..<progress.position + size]
-        _ = probe.withInput("x", batch: size) {
-            copyRows(data.train.inputs.values, size: data.train.inputs.rowSize, chosen, $0)
-        }
-        _ = probe.withInput("y", batch: size) { copyTargets(data.train, chosen, $0) }
+        try probe.withInput("x", batch: size) { x in
+            probe.withInput("y", batch: size) { y in
+                Result { try feed.copyAside(microBatch, inputs: x, targets: y) }
+            }
+        }??.get()
         probe.setScalar("learningRate", Float(learningRate))
         probe.setScalar("step", Float(step.step + 1))
         probe.setScalar("random.step", Int32(truncatingIfNeeded: step.step + 1))

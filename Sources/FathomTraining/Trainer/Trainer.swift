@@ -40,8 +40,11 @@ public final class Trainer {
     package let team: Team
     private var evaluator: Evaluator?
     private var averages: StateStorage?
+    let feed: TrainingFeed
     /// The rows of the current epoch in their order.
     private(set) var rows: [Int] = []
+    /// The micro-batches of the current epoch.
+    private(set) var plan = BatchPlan(rows: [], batchSize: 1, parts: 1)
     private var rowsEpoch = -1
     /// Whether this trainer began at step 0, so that its initial state can be drawn again.
     private(set) var isFromStart = true
@@ -51,12 +54,14 @@ public final class Trainer {
     ///   - loss: `nil` chooses by the targets: softmax cross-entropy for classes, squared error for numbers.
     ///   - schedule: factors on the optimiser's learning rate, by step.
     ///   - metrics: `nil` chooses by the targets.
+    ///   - augmentation: random changes of the training rows, never of those that are evaluated.
     ///   - probes: what to watch; every watched step gives a ``TrainingEvent/observed(_:)``.
     /// - Throws: ``GraphError`` for a mistake in the model, ``TrainingError`` for settings that do not fit together.
     public init(
         _ model: any Layer, data: DataSplit, settings: Settings = Settings(), loss: Loss? = nil,
         optimizer: OptimizerSettings = OptimizerSettings(Adam()), schedule: Schedule = .constant,
-        metrics: [Metric]? = nil, probes: ProbeSettings? = nil, stop: StopRequest = StopRequest()
+        metrics: [Metric]? = nil, augmentation: Augmentation = Augmentation(), probes: ProbeSettings? = nil,
+        stop: StopRequest = StopRequest()
     ) throws {
         let isClasses = data.train.classCount != nil
         let loss = loss ?? (isClasses ? .softmaxCrossEntropy() : .meanSquaredError)
@@ -70,9 +75,16 @@ public final class Trainer {
         }
         let batch = min(settings.batch, data.train.rowCount)
         guard batch > 0 else { throw TrainingError.data("there are no rows to train on") }
+        try augmentation.check(data.train.imageShape)
+        if isClasses, augmentation.mixup > 0, loss.target != .labels || !loss.accepts.contains(.values) {
+            throw TrainingError.data(
+                "mixup makes classes into probabilities, which the loss '\(loss.name)' does not take; "
+                    + "use softmaxCrossEntropy or categoricalCrossEntropy")
+        }
+        feed = TrainingFeed(data.train, augmentation, seed: settings.seed)
         team = Team(threads: settings.threads)
         step = try TrainStep(
-            model, loss: loss, optimizer: optimizer, data: DataShape(data.train), batch: batch,
+            model, loss: loss, optimizer: optimizer, data: DataShape(data.train, training: augmentation), batch: batch,
             microBatches: settings.accumulate, seed: settings.seed, probes: probes, team: team)
         try check(outputs: loss)
     }
@@ -174,28 +186,26 @@ public final class Trainer {
     func planRows() {
         guard rowsEpoch != progress.epoch else { return }
         rows = permutation(count: data.train.rowCount, seed: settings.seed, epoch: progress.epoch)
+        plan = BatchPlan(rows: rows, batchSize: step.batch, parts: settings.accumulate)
+        feed.begin(epoch: progress.epoch, plan: plan)
         rowsEpoch = progress.epoch
     }
 
     /// One update on the next rows.
     ///
     /// - Returns: the mean loss of these rows before the update, and their number.
-    func runStep(learningRate given: Double? = nil) throws(GraphError) -> (loss: Float, rows: Int) {
-        let count = min(rowsPerStep, rows.count - progress.position)
+    func runStep(learningRate given: Double? = nil) throws -> (loss: Float, rows: Int) {
         let parts = settings.accumulate
-        var begin = progress.position
+        var count = 0
         var sum = 0.0
         let rate = given ?? learningRate
         for part in 0..<parts {
-            // As equal as they can be, so that each counts the same.
-            let size = count / parts + (part < count % parts ? 1 : 0)
-            let chosen = rows[begin..<begin + size]
-            _ = step.withInputs(batch: size) { x, y in
-                copyRows(
-                    data.train.inputs.values, size: data.train.inputs.rowSize, chosen, UnsafeMutableRawBufferPointer(x))
-                copyTargets(data.train, chosen, y)
-            }
-            begin += size
+            let index = microBatch + part
+            let size = plan[index].count
+            count += size
+            try step.withInputs(batch: size) { x, y in
+                Result { try feed.copy(index, inputs: UnsafeMutableRawBufferPointer(x), targets: y) }
+            }?.get()
             let loss =
                 part < parts - 1 ? try step.accumulate(batch: size) : try step.run(batch: size, learningRate: rate)
             if parts == 1 { return (loss, size) }
@@ -203,6 +213,9 @@ public final class Trainer {
         }
         return (Float(sum / Double(max(1, count))), count)
     }
+
+    /// The first micro-batch of the next update. All before it are full, because only an epoch's last update is not.
+    var microBatch: Int { progress.position / step.batch }
 
     private func endEpoch(_ seconds: Double, _ handle: (TrainingEvent) throws -> Void) throws {
         let rate = learningRate
@@ -273,7 +286,7 @@ public final class Trainer {
             averages = StateStorage(step.storage.entries.map { ($0.path, $0.count) })
         }
         let made = try Evaluator(
-            model, loss: loss, data: step.data, storage: averages ?? step.storage, team: team,
+            model, loss: loss, data: DataShape(data.train), storage: averages ?? step.storage, team: team,
             batch: max(1, min(256, max(data.test.rowCount, heldOut.data.rowCount))))
         evaluator = made
         return made

@@ -35,7 +35,7 @@ public final class TrainingRun {
         dataFolders: [String] = [], probes: ((_ plannedSteps: Int) -> ProbeSettings)? = nil,
         stop: StopRequest = StopRequest()
     ) throws -> TrainingRun {
-        let prepared = try PreparedData(configuration.data, folders: dataFolders)
+        let prepared = try PreparedData(configuration, folders: dataFolders)
         let configuration = try configuration.resolved(for: prepared)
         let steps = Trainer.steps(rows: prepared.split.train.rowCount, configuration.training)
         // Before the folder is made: a mistake in the model leaves nothing behind.
@@ -60,7 +60,7 @@ public final class TrainingRun {
         var configuration = try RunConfiguration(yaml: folder.configuration())
         let written = configuration
         changes(&configuration)
-        let prepared = try PreparedData(configuration.data, folders: dataFolders)
+        let prepared = try PreparedData(configuration, folders: dataFolders)
         let trainer = try Trainer(configuration, prepared, stop: stop)
         let writer = try CheckpointWriter(folder: folder.checkpointsPath, keep: configuration.training.keep)
         let recovery = try writer.store.latest()
@@ -139,8 +139,11 @@ extension RunConfiguration {
         }
         switch data.source {
         case .file(let file, let test): resolved.data.source = .file(absolute(file), test: test.map(absolute))
+        case .pictures(let folder, let test):
+            resolved.data.source = .pictures(absolute(folder), test: test.map(absolute))
         case .named(let name, let folder): resolved.data.source = .named(name, folder: folder.map(absolute))
         }
+        resolved.data.isFlat = data.isFlat ?? (prepared.split.train.inputs.rowShape.count == 1)
         if !isClasses, resolved.data.scalesTarget == nil {
             resolved.data.scalesTarget = prepared.preprocessing.targetScaling != nil
         }
@@ -200,7 +203,7 @@ extension Trainer {
         try self.init(
             model ?? configuration.model.build(), data: prepared.split, settings: settings, loss: loss,
             optimizer: configuration.makeOptimizer(), schedule: schedule, metrics: configuration.makeMetrics(loss),
-            probes: probes, stop: stop)
+            augmentation: configuration.data.augmentation, probes: probes, stop: stop)
         targetScaling = prepared.preprocessing.targetScaling
         metadata["preprocessing"] = prepared.preprocessing.encoded()
     }

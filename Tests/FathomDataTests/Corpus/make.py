@@ -238,7 +238,8 @@ def idx():
 
 
 def cifar():
-    record = bytes([3]) + bytes(i % 256 for i in range(3072))
+    # 251 does not divide a plane, so that the planes differ.
+    record = bytes([3]) + bytes(i % 251 for i in range(3072))
     put("good", "two.cifar", record + bytes([9]) + bytes(3072))
     put("bad", "empty.cifar", b"")
     put("bad", "truncated.cifar", record[:-1])
