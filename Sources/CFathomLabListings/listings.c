@@ -43,6 +43,9 @@ LISTING(BiasDrift)
 LISTING(Softmax)
 #embed "../FathomLab/Experiments/Softmax.swift"
 , 0};
+LISTING(ReluSparsity)
+#embed "../FathomLab/Experiments/ReluSparsity.swift"
+, 0};
 
 #define ROW(name) {#name ".swift", name}
 
@@ -61,6 +64,7 @@ static const struct {
     ROW(LinearCollapse),
     ROW(Approximate),
     ROW(Zigzag),
+    ROW(ReluSparsity),
 };
 
 const char *fathom_lab_listing(const char *file) {

@@ -11,6 +11,7 @@ extension Experiment {
         .vanishing,
         .exploding,
         .biasDrift,
+        .reluSparsity,
         .softmax,
     ]
 }
