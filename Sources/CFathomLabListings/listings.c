@@ -46,6 +46,9 @@ LISTING(Softmax)
 LISTING(ReluSparsity)
 #embed "../FathomLab/Experiments/ReluSparsity.swift"
 , 0};
+LISTING(Amplitude)
+#embed "../FathomLab/Experiments/Amplitude.swift"
+, 0};
 
 #define ROW(name) {#name ".swift", name}
 
@@ -65,6 +68,7 @@ static const struct {
     ROW(Approximate),
     ROW(Zigzag),
     ROW(ReluSparsity),
+    ROW(Amplitude),
 };
 
 const char *fathom_lab_listing(const char *file) {

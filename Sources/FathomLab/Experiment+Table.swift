@@ -12,6 +12,7 @@ extension Experiment {
         .exploding,
         .biasDrift,
         .reluSparsity,
+        .amplitude,
         .softmax,
     ]
 }
