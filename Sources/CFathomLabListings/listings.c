@@ -49,6 +49,9 @@ LISTING(ReluSparsity)
 LISTING(Amplitude)
 #embed "../FathomLab/Experiments/Amplitude.swift"
 , 0};
+LISTING(Initialisation)
+#embed "../FathomLab/Experiments/Initialisation.swift"
+, 0};
 
 #define ROW(name) {#name ".swift", name}
 
@@ -69,6 +72,7 @@ static const struct {
     ROW(Zigzag),
     ROW(ReluSparsity),
     ROW(Amplitude),
+    ROW(Initialisation),
 };
 
 const char *fathom_lab_listing(const char *file) {

@@ -13,6 +13,7 @@ extension Experiment {
         .biasDrift,
         .reluSparsity,
         .amplitude,
+        .initialisation,
         .softmax,
     ]
 }
