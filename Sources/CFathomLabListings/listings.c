@@ -52,6 +52,9 @@ LISTING(Amplitude)
 LISTING(Initialisation)
 #embed "../FathomLab/Experiments/Initialisation.swift"
 , 0};
+LISTING(BatchNorm)
+#embed "../FathomLab/Experiments/BatchNorm.swift"
+, 0};
 
 #define ROW(name) {#name ".swift", name}
 
@@ -73,6 +76,7 @@ static const struct {
     ROW(ReluSparsity),
     ROW(Amplitude),
     ROW(Initialisation),
+    ROW(BatchNorm),
 };
 
 const char *fathom_lab_listing(const char *file) {

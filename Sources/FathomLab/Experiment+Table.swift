@@ -14,6 +14,7 @@ extension Experiment {
         .reluSparsity,
         .amplitude,
         .initialisation,
+        .batchnorm,
         .softmax,
     ]
 }
