@@ -55,6 +55,9 @@ LISTING(Initialisation)
 LISTING(BatchNorm)
 #embed "../FathomLab/Experiments/BatchNorm.swift"
 , 0};
+LISTING(Highway)
+#embed "../FathomLab/Experiments/Highway.swift"
+, 0};
 
 #define ROW(name) {#name ".swift", name}
 
@@ -77,6 +80,7 @@ static const struct {
     ROW(Amplitude),
     ROW(Initialisation),
     ROW(BatchNorm),
+    ROW(Highway),
 };
 
 const char *fathom_lab_listing(const char *file) {

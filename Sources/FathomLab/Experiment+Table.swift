@@ -15,6 +15,7 @@ extension Experiment {
         .amplitude,
         .initialisation,
         .batchnorm,
+        .highway,
         .softmax,
     ]
 }
