@@ -58,6 +58,9 @@ LISTING(BatchNorm)
 LISTING(Highway)
 #embed "../FathomLab/Experiments/Highway.swift"
 , 0};
+LISTING(Residual)
+#embed "../FathomLab/Experiments/Residual.swift"
+, 0};
 
 #define ROW(name) {#name ".swift", name}
 
@@ -81,6 +84,7 @@ static const struct {
     ROW(Initialisation),
     ROW(BatchNorm),
     ROW(Highway),
+    ROW(Residual),
 };
 
 const char *fathom_lab_listing(const char *file) {

@@ -16,6 +16,7 @@ extension Experiment {
         .initialisation,
         .batchnorm,
         .highway,
+        .residual,
         .softmax,
     ]
 }
