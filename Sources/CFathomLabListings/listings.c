@@ -61,6 +61,9 @@ LISTING(Highway)
 LISTING(Residual)
 #embed "../FathomLab/Experiments/Residual.swift"
 , 0};
+LISTING(Selection)
+#embed "../FathomLab/Experiments/Selection.swift"
+, 0};
 
 #define ROW(name) {#name ".swift", name}
 
@@ -85,6 +88,7 @@ static const struct {
     ROW(BatchNorm),
     ROW(Highway),
     ROW(Residual),
+    ROW(Selection),
 };
 
 const char *fathom_lab_listing(const char *file) {
