@@ -64,6 +64,9 @@ LISTING(Residual)
 LISTING(Selection)
 #embed "../FathomLab/Experiments/Selection.swift"
 , 0};
+LISTING(Dropout)
+#embed "../FathomLab/Experiments/Dropout.swift"
+, 0};
 
 #define ROW(name) {#name ".swift", name}
 
@@ -89,6 +92,7 @@ static const struct {
     ROW(Highway),
     ROW(Residual),
     ROW(Selection),
+    ROW(Dropout),
 };
 
 const char *fathom_lab_listing(const char *file) {

@@ -18,6 +18,7 @@ extension Experiment {
         .highway,
         .residual,
         .selection,
+        .dropout,
         .softmax,
     ]
 }
