@@ -43,6 +43,30 @@ LISTING(BiasDrift)
 LISTING(Softmax)
 #embed "../FathomLab/Experiments/Softmax.swift"
 , 0};
+LISTING(ReluSparsity)
+#embed "../FathomLab/Experiments/ReluSparsity.swift"
+, 0};
+LISTING(Amplitude)
+#embed "../FathomLab/Experiments/Amplitude.swift"
+, 0};
+LISTING(Initialisation)
+#embed "../FathomLab/Experiments/Initialisation.swift"
+, 0};
+LISTING(BatchNorm)
+#embed "../FathomLab/Experiments/BatchNorm.swift"
+, 0};
+LISTING(Highway)
+#embed "../FathomLab/Experiments/Highway.swift"
+, 0};
+LISTING(Residual)
+#embed "../FathomLab/Experiments/Residual.swift"
+, 0};
+LISTING(Selection)
+#embed "../FathomLab/Experiments/Selection.swift"
+, 0};
+LISTING(Dropout)
+#embed "../FathomLab/Experiments/Dropout.swift"
+, 0};
 
 #define ROW(name) {#name ".swift", name}
 
@@ -61,6 +85,14 @@ static const struct {
     ROW(LinearCollapse),
     ROW(Approximate),
     ROW(Zigzag),
+    ROW(ReluSparsity),
+    ROW(Amplitude),
+    ROW(Initialisation),
+    ROW(BatchNorm),
+    ROW(Highway),
+    ROW(Residual),
+    ROW(Selection),
+    ROW(Dropout),
 };
 
 const char *fathom_lab_listing(const char *file) {

@@ -60,7 +60,7 @@ public struct Check: Sendable {
     /// The whole interval lies at or above `bound`.
     public static func atLeast(_ claim: String, _ bound: Double, measured: Estimate) -> Check {
         let verdict: Verdict =
-            measured.low >= bound ? .holds : measured.mean.isNaN || measured.high < bound ? .contradicted : .open
+            measured.low >= bound ? .holds : !measured.mean.isFinite || measured.high < bound ? .contradicted : .open
         return Check(
             claim, "≥ \(Text.number(bound))", Text.estimate(measured), verdict, expected: bound, value: measured.mean,
             interval: Self.interval(measured))
@@ -69,7 +69,7 @@ public struct Check: Sendable {
     /// The whole interval lies at or below `bound`.
     public static func atMost(_ claim: String, _ bound: Double, measured: Estimate) -> Check {
         let verdict: Verdict =
-            measured.high <= bound ? .holds : measured.mean.isNaN || measured.low > bound ? .contradicted : .open
+            measured.high <= bound ? .holds : !measured.mean.isFinite || measured.low > bound ? .contradicted : .open
         return Check(
             claim, "≤ \(Text.number(bound))", Text.estimate(measured), verdict, expected: bound, value: measured.mean,
             interval: Self.interval(measured))

@@ -11,6 +11,14 @@ extension Experiment {
         .vanishing,
         .exploding,
         .biasDrift,
+        .reluSparsity,
+        .amplitude,
+        .initialisation,
+        .batchnorm,
+        .highway,
+        .residual,
+        .selection,
+        .dropout,
         .softmax,
     ]
 }

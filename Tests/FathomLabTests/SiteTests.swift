@@ -114,7 +114,7 @@ struct SiteInBrowserTests {
                 <!DOCTYPE html><iframe id="f" width="\(width)" height="800" srcdoc="\(inner)"></iframe><script>
                 onload = () => {
                   const d = document.getElementById('f').contentDocument;
-                  document.title = 'wide ' + d.documentElement.scrollWidth + ' ground ' + getComputedStyle(d.body).backgroundColor
+                  document.title = 'beyond ' + (d.documentElement.scrollWidth - d.documentElement.clientWidth) + ' ground ' + getComputedStyle(d.body).backgroundColor
                     + ' svg ' + d.querySelectorAll('svg').length;
                 }
                 </script>
@@ -124,7 +124,7 @@ struct SiteInBrowserTests {
             let title =
                 view.dom.components(separatedBy: "<title>").dropFirst().first?.components(separatedBy: "</title>")[0]
                 ?? ""
-            #expect(title.hasPrefix("wide \(width) "), "\(file.name) at \(width): \(title)")
+            #expect(title.hasPrefix("beyond 0 "), "\(file.name) at \(width): \(title)")
             #expect(title.contains(isDark ? "rgb(18, 23, 29)" : "rgb(251, 251, 249)"), "\(title)")
             #expect(!title.hasSuffix("svg 0"))
         }

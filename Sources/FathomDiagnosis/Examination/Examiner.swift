@@ -8,7 +8,7 @@ import FathomTraining
 /// boundary, forward and backward, for a fixed set of rows.
 ///
 /// It has its own memory; what it is given to look at is copied, so that watching never changes a bit of the training.
-final class Examiner {
+public final class Examiner {
     private let table: LayerTable
     private let executable: Executable
     private let storage: StateStorage
@@ -27,9 +27,11 @@ final class Examiner {
     private let isClassification: Bool
     private let inputNode: NodeID?
 
-    /// - Parameter rows: the most rows to look at.
+    /// - Parameters:
+    ///   - train: the rows to look at are taken from it at equal distances.
+    ///   - rows: the most rows to look at.
     /// - Throws: ``GraphError`` for a model that cannot be traced or differentiated.
-    init(_ model: any Layer, loss: Loss, train: Dataset, rows limit: Int, team: Team) throws(GraphError) {
+    public init(_ model: any Layer, loss: Loss, train: Dataset, rows limit: Int, team: Team) throws(GraphError) {
         let count = min(limit, train.rowCount)
         rows = count
         probe = train
@@ -89,7 +91,9 @@ final class Examiner {
     /// - Parameters:
     ///   - state: parameters and buffers.
     ///   - past: the parameters after the step before and the one before that, the latest first.
-    func look(at state: StateStorage, step: Int, past: [[String: [Float]]] = []) throws(GraphError) -> Examination {
+    public func look(
+        at state: StateStorage, step: Int, past: [[String: [Float]]] = []
+    ) throws(GraphError) -> Examination {
         for entry in storage.entries { if let values = state[entry.path] { storage.set(entry.path, values) } }
         feed(probe.inputs.values, chosen)
         try executable.run(batch: rows)

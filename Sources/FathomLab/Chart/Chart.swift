@@ -295,6 +295,8 @@ enum Contours {
     private static func joined(_ pieces: [[(Double, Double)]]) -> [[(Double, Double)]] {
         struct Key: Hashable { let x, y: Int }
         func key(_ p: (Double, Double)) -> Key { Key(x: Int((p.0 * 1e7).rounded()), y: Int((p.1 * 1e7).rounded())) }
+        // Where a line passes through a corner, cells leave pieces without length.
+        let pieces = pieces.filter { key($0[0]) != key($0[1]) }
         var ends: [Key: [Int]] = [:]
         for (i, piece) in pieces.enumerated() {
             ends[key(piece[0]), default: []].append(i)

@@ -292,7 +292,9 @@ private enum ActivationsMeasurement {
             charts.append(chart)
         }
         // Two that learn their shape, with parameters set by hand.
-        func shaped(_ title: String, _ label: String, _ model: Sequential, _ parameters: [(String, [Float])]) throws -> Chart {
+        func shaped(_ title: String, _ label: String, _ model: Sequential, _ parameters: [(String, [Float])]) throws
+            -> Chart
+        {
             let session = try Session(model, on: .rows(xs.map { [$0] }, xs.map { [$0] }), optimizer: SGD())
             for (path, values) in parameters { session[path] = values }
             let y = try session.predictions(DataArray(values: xs.map(Float.init), shape: [xs.count, 1]))

@@ -26,15 +26,15 @@ extension Experiment {
             the other side.
             """#,
         parameters: [
-            .seeds(),
-            .count("depth", 20, quick: 16, in: 3...60, "hidden layers"),
-            .count("width", 64, quick: 48, in: 8...256, "units of each"),
+            .seeds(quick: 8),
+            .count("depth", 20, in: 3...60, "hidden layers"),
+            .count("width", 64, in: 8...256, "units of each"),
             .numbers(
                 "gains", [0.8, 1, 1.2, 1.5, 2], quick: [0.8, 1, 1.5, 2], in: 0.1...10, "gains of the ReLU networks"),
             .number("clip", 1, in: 1e-6...1e6, "longest gradient that clipping leaves"),
             .number("start", 1.3, in: 0.1...10, "gain of the networks that are trained with weights too large"),
             .number("rate", 0.02, in: 1e-6...10, "their learning rate"),
-            .count("steps", 600, quick: 400, in: 10...20_000, "updates of the training on digits"),
+            .count("steps", 600, in: 10...20_000, "updates of the training on digits"),
         ],
         next: [
             .init("Larger gains.", "--gains 2,3,4 --depth 12"),

@@ -40,14 +40,17 @@ extension Experiment {
             takes the $\frac{1}{2}$ away in the next layer; what is left has slope $\frac{1}{4}$ at 0, and weights with $σ_w = 4$ make up for it.
             """#,
         parameters: [
-            .seeds(),
-            .count("depth", 20, quick: 16, in: 3...60, "hidden layers"),
-            .count("width", 64, quick: 48, in: 8...256, "units of each"),
+            .seeds(quick: 8),
+            .count("depth", 20, in: 3...60, "hidden layers"),
+            .count("width", 64, in: 8...256, "units of each"),
             .activations("activations", ["sigmoid", "tanh", "relu"], "what is compared"),
             .choice(
                 "weights", ["usual", "lecun", "he"],
                 "variance of the weights: 1/n, 2/n, or what is usual: 2/n where the activation has no upper bound"),
-            .count("steps", 600, quick: 300, in: 10...20_000, "updates of the training on digits"),
+            .count("steps", 600, quick: 500, in: 10...20_000, "updates of the training on digits"),
+            .numbers(
+                "rates", [0.003, 0.01, 0.03, 0.1], quick: [0.01, 0.03], in: 1e-6...10,
+                "learning rates of which each network gets its best"),
         ],
         next: [
             .init("Newer activations.", "--activations gelu,silu,selu,softsign"),
@@ -215,11 +218,11 @@ private enum VanishingMeasurement {
             let isLost = losses.last?.isFinite != true
             return Run(losses: losses, moved: moved, accuracy: isLost ? 0.1 : try session.measure(scaled).accuracy)
         }
-        // Each at the best of four learning rates.
+        // Each at the best of the learning rates.
         var runs: [[Run]] = []
         for kind in kinds {
             var best: (accuracy: Double, runs: [Run]) = (-1, [])
-            for rate in [0.003, 0.01, 0.03, 0.1] {
+            for rate in settings.numbers("rates") {
                 let tried = try settings.overSeeds { seed in
                     try one(kind.model(), isCentred: kind.isCentred, rate: rate, seed: seed)
                 }
@@ -277,7 +280,7 @@ private enum VanishingMeasurement {
         findings.conclusion = """
             Theory foretells the factor of each layer before a single step of training. With \(depth) sigmoid layers the first one moves \
             \(moved[0].mean == 0 ? "not at all" : "\(Text.number(moved[0].mean)) times as far as the last"), and the network gets \(Text.percent(accuracy[0].mean, digits: 0)) \
-            of the digits right at the best of four learning rates, where a guess gets 10 %. ReLU with weights to match gets \(Text.percent(accuracy[2].mean, digits: 0)).
+            of the digits right at its best learning rate, where a guess gets 10 %. ReLU with weights to match gets \(Text.percent(accuracy[2].mean, digits: 0)).
             """
         findings.corrections = [
             Correction(

@@ -43,7 +43,7 @@ extension Experiment {
             given loss grow in proportion to κ, even when every step sees all examples.
             """#,
         parameters: [
-            .seeds(),
+            .seeds(quick: 8),
             .number("mean", 1, in: 0...10, "mean m of every input"),
             .number("deviation", 0.5, in: 0.05...10, "standard deviation s of every input"),
             .count("inputs", 16, in: 2...48, "inputs of the neuron, but for the pictures of two"),
