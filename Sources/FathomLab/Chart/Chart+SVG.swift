@@ -70,6 +70,7 @@ private struct Drawing {
     let xs, ys: ClosedRange<Double>
     let heat: Chart.Heat?
     let legendRows: [[(offset: Double, entry: Int)]]
+    let isSlanted: Bool
 
     static func n(_ x: Double) -> String {
         let text = String(format: "%.1f", x)
@@ -112,8 +113,11 @@ private struct Drawing {
         }
         legendRows = rows
         let top = 13.0 + (chart.title.isEmpty ? 0 : 23) + 22 * Double(rows.count)
-        let bottom = height - (chart.x.isHidden ? 8 : 28) - (chart.x.label.isEmpty ? 0 : 21)
-        plot = (left, right, top, bottom)
+        // Names that do not fit side by side stand at a slant.
+        let widest = chart.x.categories.map(Self.length).max() ?? 0
+        isSlanted = widest + 6 > (right - left) / Double(max(chart.x.categories.count, 1))
+        let below = chart.x.isHidden ? 8 : isSlanted ? 16 + 0.6 * widest : 28
+        plot = (left, right, top, height - below - (chart.x.label.isEmpty ? 0 : 21))
     }
 
     // MARK: Scales
@@ -305,6 +309,12 @@ private struct Drawing {
                     let isZero = t == 0 && chart.x.scale == .linear && xs.lowerBound < 0
                     out += "<line class=\"grid\(isZero ? " zero" : "")\" x1=\"\(n(x))\" x2=\"\(n(x))\" "
                     out += "y1=\"\(n(plot.top))\" y2=\"\(n(plot.bottom))\"/>"
+                }
+                if isSlanted {
+                    out +=
+                        "<text transform=\"translate(\(n(x + 4)) \(n(plot.bottom + 16))) rotate(-38)\" text-anchor=\"end\">"
+                    out += "\(Self.escaped(labels[i]))</text>\n"
+                    continue
                 }
                 guard i % every == 0 else { continue }
                 out +=

@@ -49,7 +49,7 @@ extension Experiment {
                 "variance of the weights: 1/n, 2/n, or what is usual: 2/n where the activation has no upper bound"),
             .count("steps", 600, quick: 500, in: 10...20_000, "updates of the training on digits"),
             .numbers(
-                "rates", [0.003, 0.01, 0.03, 0.1], quick: [0.01, 0.03], in: 1e-6...10,
+                "rates", [0.003, 0.01, 0.03, 0.1], quick: [0.003, 0.03], in: 1e-6...10,
                 "learning rates of which each network gets its best"),
         ],
         next: [
