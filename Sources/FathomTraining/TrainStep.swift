@@ -157,8 +157,9 @@ public final class TrainStep {
     ) throws(GraphError) -> (Trace, NodeID) {
         let trace = Trace(isTraining: isTraining)
         trace.register(model)
-        let prediction = model(data.input(in: trace))
-        let value = loss(prediction, data.target(in: trace))
+        let value = trace.output(
+            of: model, on: data.input(in: trace), loss: loss, target: data.target(in: trace)
+        ).loss
         try trace.check()
         guard let id = value.id else { throw GraphError(op: "trace", message: "the loss has no value") }
         guard trace.graph.shape(of: id).rank == 0 else {

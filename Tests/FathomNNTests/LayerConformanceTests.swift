@@ -127,6 +127,94 @@ import Testing
         },
     ]
 
+    static let images: [Row] = [
+        Row("transposed convolution", [8, 6, 3], from: [4, 3, 2], parameters: 57) {
+            TransposedConvolution(3, kernel: 3, stride: 2)
+        },
+        Row("transposed convolution, output padding", [6, 9, 2], from: [3, 3, 4], parameters: 48) {
+            TransposedConvolution(
+                2, kernel: [3, 4], stride: [2, 3], padding: .explicit([1]), outputPadding: [1, 1], groups: 2,
+                bias: false)
+        },
+        Row("transposed convolution, dilated", [9, 3], from: [3, 2], parameters: 21) {
+            TransposedConvolution(3, kernel: [3], stride: [2], padding: .valid, dilation: [2])
+        },
+        Row("adaptive average", [2, 2, 3], from: [4, 6, 3]) { AdaptivePool(2) },
+        Row("adaptive average, uneven", [3, 4, 2], from: [5, 3, 2]) { AdaptivePool([3, 4]) },
+        Row("adaptive max", [2, 1, 2], from: [4, 3, 2]) { AdaptivePool([2, 1], kind: .max) },
+        Row("adaptive max, uneven", [2, 2, 2], from: [5, 3, 2]) { AdaptivePool(2, kind: .max) },
+        Row("group norm", [3, 2, 4], from: [3, 2, 4], parameters: 8) { GroupNorm(2) },
+        Row("group norm without places", [4], parameters: 0) { GroupNorm(2, epsilon: 0.1, affine: false) },
+        Row("instance norm", [5, 2, 3], from: [5, 2, 3], parameters: 0, refuses: [3]) { InstanceNorm() },
+        Row("instance norm, affine", [6, 3], from: [6, 3], parameters: 6, refuses: [3]) {
+            InstanceNorm(epsilon: 1e-3, affine: true)
+        },
+        Row("spatial dropout", [3, 2, 4], from: [3, 2, 4], refuses: [4]) { SpatialDropout(0.25) },
+        Row("upsample, nearest", [6, 4, 2], from: [3, 2, 2]) { Upsample() },
+        Row("upsample, bilinear", [9, 4, 2], from: [3, 2, 2]) { Upsample([3, 2], interpolation: .bilinear) },
+        Row("channel shuffle", [2, 6], from: [2, 6]) { ChannelShuffle(3) },
+        Row("residual on images, projected", [3, 2, 4], from: [5, 3, 2], parameters: 80) {
+            Residual(activation: .tanh) { Convolution(4, kernel: 3, stride: 2, bias: false) }
+        },
+        Row("residual on images, padded", [2, 2, 4], from: [4, 3, 2], parameters: 76) {
+            Residual(shortcut: .padding) { Convolution(4, kernel: 3, stride: 2) }
+        },
+        Row("residual on images, strided alone", [2, 2, 2], from: [4, 3, 2], parameters: 36) {
+            Residual { Convolution(2, kernel: 3, stride: 2, bias: false) }
+        },
+        Row("convolutional highway", [3, 4, 2], from: [3, 4, 2], parameters: 76) {
+            Highway(activation: .tanh, gateBias: -2, kernel: [3])
+        },
+        Row("convolutional highway, projected", [3, 4, 3], from: [3, 4, 2], parameters: 48) {
+            Highway(3, activation: .gelu, kernel: [3, 1])
+        },
+    ]
+
+    static let blocks: [Row] = [
+        Row("squeeze and excitation", [3, 2, 4], from: [3, 2, 4], parameters: 22) {
+            SqueezeExcitation(reduction: 2)
+        },
+        Row("squeeze and excitation along one axis", [3, 4], from: [3, 4], parameters: 13, refuses: [4]) {
+            SqueezeExcitation()
+        },
+        Row("CBAM", [4, 3, 4], from: [4, 3, 4], parameters: 40, refuses: [4]) {
+            ConvolutionalAttention(reduction: 2, kernel: 3)
+        },
+        Row("GCNet", [3, 2, 6], from: [3, 2, 6], parameters: 72, refuses: [4]) {
+            GlobalContext()
+        },
+        Row("triplet attention", [3, 4, 2], from: [3, 4, 2], parameters: 60, buffers: 6, refuses: [3, 4]) {
+            TripletAttention(kernel: 3)
+        },
+        Row("shuffle attention", [3, 2, 8], from: [3, 2, 8], parameters: 12, refuses: [3, 2, 6]) {
+            ShuffleAttention(groups: 2)
+        },
+        Row("dynamic convolution", [2, 2, 3], from: [3, 4, 4], parameters: 231, refuses: [4]) {
+            DynamicConvolution(3, kernel: [3], kernels: 2, stride: [2], temperature: 2)
+        },
+        Row("dynamic convolution along one axis", [3, 2], from: [3, 2], parameters: 51) {
+            DynamicConvolution(2, kernel: [2], padding: .same, initializer: .he)
+        },
+        Row("primary capsules", [2 * 1 * 2, 3], from: [5, 4, 2], parameters: 114, refuses: [4]) {
+            PrimaryCapsules(2, dimension: 3, kernel: 3)
+        },
+        Row("capsules", [3, 2], from: [4, 5], parameters: 120, refuses: [5]) {
+            Capsules(3, dimension: 2, differentiatingRouting: true)
+        },
+        Row("capsules, one iteration", [3, 2], from: [4, 5], parameters: 120) {
+            Capsules(3, dimension: 2, iterations: 1)
+        },
+        Row("capsules, shares constant", [3, 2], from: [4, 5], parameters: 120, differentiable: false) {
+            Capsules(3, dimension: 2, iterations: 2)
+        },
+        Row("capsule length", [4], from: [4, 5]) { CapsuleLength() },
+        Row("reconstruction", [3], from: [4, 2], parameters: 104, refuses: [5]) {
+            Reconstruction(
+                encoder: Sequential { Capsules(3, dimension: 2, differentiatingRouting: true) },
+                decoder: Sequential { Dense(8) }, weight: 0.25)
+        },
+    ]
+
     static let activations: [Row] = Activation.all.map { entry in
         let width = entry.name == "crelu" ? 8 : ["glu", "geglu", "swiglu"].contains(entry.name) ? 2 : 4
         let smooth = !["step", "threshold", "hardShrink"].contains(entry.name)
@@ -145,7 +233,7 @@ import Testing
             })
     }
 
-    @Test(arguments: own + activations) func conforms(_ row: Row) throws {
+    @Test(arguments: own + images + blocks + activations) func conforms(_ row: Row) throws {
         let batch = 5
         let x = Self.sample(row, batch: batch)
         let layer = row.make()

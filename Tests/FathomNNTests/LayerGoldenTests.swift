@@ -6,29 +6,104 @@ import Testing
 
 /// Layers against PyTorch in float64: values, gradients and running statistics.
 @Suite struct LayerGoldenTests {
-    /// A layer of theirs as one of ours: their names of parameters and buffers, and whether ours is transposed.
+    /// A layer of theirs as one of ours: their names of parameters and buffers, and how ours orders their axes.
     struct Match {
         var layer: any Layer
         var names: [String: String] = [:]
-        var transposes: Set<String> = []
+        var orders: [String: [Int]] = [:]
         /// NCHW there, features last here.
         var channelsFirst = false
     }
 
     static func match(_ golden: FunctionGolden) -> Match? {
         let isAffine = golden.parameters?.isEmpty == false
+        let hasBias = golden.parameters?["bias"] != nil
         let scaled = ["weight": "scale", "bias": "shift"]
+        let norm = ["norm.weight": "norm.scale", "norm.bias": "norm.shift"]
+        let dense = ["reduce.weight": [1, 0], "expand.weight": [1, 0]]
         let epsilon = golden.number("epsilon") ?? 0
+        func ints(_ name: String) -> [Int] { (golden.attributes[name] ?? []).map { Int($0) } }
+        // Weights [outputs, inputs, taps…] there (inputs first when transposed), the other way round here.
+        let weight = golden.parameters?["weight"]?.shape ?? []
+        let taps = Array(weight.dropFirst(2))
+        let order = ["weight": Array(2..<max(weight.count, 2)) + [1, 0]]
         switch golden.kind {
         case "linear":
+            return Match(layer: Dense(golden.output.shape.last ?? 0, bias: hasBias), orders: order)
+        case "conv1d", "conv2d", "conv3d":
+            let dilation = golden.attributes["dilation"] == nil ? [1] : ints("dilation")
             return Match(
-                layer: Dense(golden.output.shape.last ?? 0, bias: golden.parameters?["bias"] != nil),
-                transposes: ["weight"])
-        case "batchNorm", "batchNorm2d":
+                layer: Convolution(
+                    weight[0], kernel: taps, stride: ints("stride"), padding: .explicit(ints("padding")),
+                    dilation: dilation, groups: ints("groups").first ?? 1, bias: hasBias),
+                orders: order, channelsFirst: true)
+        case "convTranspose1d", "convTranspose2d", "convTranspose3d":
+            let groups = ints("groups")[0]
+            return Match(
+                layer: TransposedConvolution(
+                    weight[1] * groups, kernel: taps, stride: ints("stride"), padding: .explicit(ints("padding")),
+                    outputPadding: ints("outputPadding"), dilation: ints("dilation"), groups: groups, bias: hasBias),
+                orders: order, channelsFirst: true)
+        case "maxPool":
+            return Match(
+                layer: MaxPool(ints("kernel"), stride: ints("stride"), padding: .explicit(ints("padding"))),
+                channelsFirst: true)
+        case "averagePool":
+            return Match(
+                layer: AveragePool(
+                    ints("kernel"), stride: ints("stride"), padding: .explicit(ints("padding")),
+                    countingPadding: golden.number("countPadding") == 1), channelsFirst: true)
+        case "adaptiveAverage": return Match(layer: AdaptivePool(ints("size")), channelsFirst: true)
+        case "adaptiveMax": return Match(layer: AdaptivePool(ints("size"), kind: .max), channelsFirst: true)
+        case "upsampleNearest": return Match(layer: Upsample(ints("factor")), channelsFirst: true)
+        case "upsampleBilinear":
+            return Match(layer: Upsample(ints("factor"), interpolation: .bilinear), channelsFirst: true)
+        case "groupNorm":
+            return Match(layer: GroupNorm(ints("groups")[0], epsilon: epsilon), names: scaled, channelsFirst: true)
+        case "instanceNorm":
+            return Match(layer: InstanceNorm(epsilon: epsilon, affine: isAffine), names: scaled, channelsFirst: true)
+        case "batchNorm", "batchNorm2d", "batchNormImages":
             return Match(
                 layer: BatchNorm(momentum: golden.number("momentum") ?? 0, epsilon: epsilon, affine: isAffine),
                 names: scaled.merging(["running_mean": "mean", "running_var": "variance"]) { a, _ in a },
-                channelsFirst: golden.kind == "batchNorm2d")
+                channelsFirst: golden.kind != "batchNorm")
+        case "squeezeExcitation":
+            return Match(layer: SqueezeExcitation(reduction: ints("reduction")[0]), orders: dense, channelsFirst: true)
+        case "convolutionalAttention":
+            return Match(
+                layer: ConvolutionalAttention(reduction: ints("reduction")[0], kernel: ints("kernel")[0]),
+                orders: dense.merging(["spatial.weight": [2, 3, 1, 0]]) { a, _ in a }, channelsFirst: true)
+        case "globalContext":
+            return Match(
+                layer: GlobalContext(reduction: ints("reduction")[0]), names: norm,
+                orders: dense.merging(["attention.weight": [1, 0]]) { a, _ in a }, channelsFirst: true)
+        case "tripletAttention":
+            var match = Match(layer: TripletAttention(kernel: ints("kernel")[0]), channelsFirst: true)
+            for gate in ["alongHeight", "alongWidth", "alongChannels"] {
+                for (theirs, ours) in norm.merging(
+                    ["norm.running_mean": "norm.mean", "norm.running_var": "norm.variance"],
+                    uniquingKeysWith: { a, _ in a })
+                {
+                    match.names["\(gate).\(theirs)"] = "\(gate).\(ours)"
+                }
+                // Their first plane is channels × width, ours width × channels.
+                match.orders["\(gate).convolution.weight"] = gate == "alongHeight" ? [3, 2, 1, 0] : [2, 3, 1, 0]
+            }
+            return match
+        case "shuffleAttention":
+            return Match(layer: ShuffleAttention(groups: ints("groups")[0]), names: norm, channelsFirst: true)
+        case "dynamicConvolution":
+            return Match(
+                layer: DynamicConvolution(
+                    weight[1], kernel: [weight[3]], kernels: weight[0], stride: ints("stride"), padding: .explicit([1]),
+                    temperature: golden.number("temperature") ?? 0, reduction: ints("reduction")[0]),
+                orders: dense.merging(["weight": [3, 4, 2, 0, 1]]) { a, _ in a }, channelsFirst: true)
+        case "capsules":
+            return Match(
+                layer: Capsules(
+                    weight[2] / ints("dimension")[0], dimension: ints("dimension")[0],
+                    iterations: ints("iterations")[0],
+                    differentiatingRouting: golden.number("exact") == 1))
         case "layerNorm": return Match(layer: LayerNorm(epsilon: epsilon, affine: isAffine), names: scaled)
         case "rmsNorm": return Match(layer: RMSNorm(epsilon: epsilon), names: scaled)
         case "embedding":
@@ -60,12 +135,16 @@ import Testing
         return ReferenceTensor(shape: shape, values: values)
     }
 
-    @Test func theFileIsThere() { #expect(Self.cases.count >= 26) }
+    @Test func theFileIsThere() { #expect(Self.cases.count >= 140) }
 
     @Test(arguments: cases) func agreesWithPyTorch(_ golden: FunctionGolden) throws {
         let match = Self.match(golden)!
-        let toOurs = { (x: ReferenceTensor) in match.channelsFirst ? Self.transposed(x, [0, 2, 3, 1]) : x }
-        let toTheirs = { (x: ReferenceTensor) in match.channelsFirst ? Self.transposed(x, [0, 3, 1, 2]) : x }
+        let toOurs = { (x: ReferenceTensor) in
+            match.channelsFirst ? Self.transposed(x, [0] + Array(2..<x.shape.count) + [1]) : x
+        }
+        let toTheirs = { (x: ReferenceTensor) in
+            match.channelsFirst ? Self.transposed(x, [0, x.shape.count - 1] + Array(1..<(x.shape.count - 1))) : x
+        }
         let x = toOurs(golden.inputs[0].tensor)
         let traced = try TracedLayer(
             match.layer, Array(x.shape.dropFirst()), element: golden.inputs[0].dtype == "i32" ? .int32 : .float32,
@@ -73,8 +152,11 @@ import Testing
         var state: [String: ReferenceTensor] = [:]
         let given = (golden.parameters ?? [:]).merging(golden.buffersBefore ?? [:]) { a, _ in a }
         for (name, value) in given {
-            state[match.names[name] ?? name] =
-                match.transposes.contains(name) ? Self.transposed(value.tensor, [1, 0]) : value.tensor
+            let path = match.names[name] ?? name
+            var ours = match.orders[name].map { Self.transposed(value.tensor, $0) } ?? value.tensor
+            // Ours may join two axes.
+            ours.shape = traced.trace.declarations.first { $0.path == path }?.shape ?? ours.shape
+            state[path] = ours
         }
         var weight = golden.weight?.map { Double(Float($0)) }
         if match.channelsFirst, let w = weight {
@@ -92,11 +174,15 @@ import Testing
             expect("gradient", toTheirs(result.inputGradient).values, gradient)
         }
         for (name, theirs) in golden.parameterGradients64 ?? [:] {
-            let mine = result.gradients[match.names[name] ?? name]
-            expect(
-                name,
-                (match.transposes.contains(name) ? mine.map { Self.transposed($0, [1, 0]) } : mine)?.values ?? [],
-                theirs)
+            guard var mine = result.gradients[match.names[name] ?? name] else {
+                Issue.record("no gradient of \(name)")
+                continue
+            }
+            if let order = match.orders[name], let shape = golden.parameters?[name]?.shape {
+                mine.shape = order.map { shape[$0] }
+                mine = Self.transposed(mine, order.indices.map { order.firstIndex(of: $0)! })
+            }
+            expect(name, mine.values, theirs)
         }
         // Each of their steps began in float64 from its own statistics; ours begin from the float32 ones.
         for (name, theirs) in golden.buffersAfter64 ?? [:] {

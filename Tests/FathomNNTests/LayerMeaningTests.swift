@@ -178,3 +178,26 @@ import Testing
         #expect(agree(y.output.values[1], -1.47201417814446e-196, relative: 1e-12, absolute: 0))
     }
 }
+
+extension LayerMeaningTests {
+    /// Whole channels of an image are dropped, each by itself, and the mean stays.
+    @Test func spatialDropoutDropsChannels() throws {
+        let (places, channels, batch) = (6, 40, 50)
+        let traced = try TracedLayer(SpatialDropout(0.25), [3, 2, channels])
+        let x = ReferenceTensor(
+            shape: [batch, 3, 2, channels], values: [Double](repeating: 3, count: batch * places * channels))
+        let y = try traced.run(x, state: [:]).output.values
+        var kept = 0
+        for image in 0..<batch {
+            for c in 0..<channels {
+                let values = Set((0..<places).map { y[(image * places + $0) * channels + c] })
+                #expect(values == [0] || values == [4])
+                kept += values == [4] ? 1 : 0
+            }
+        }
+        // 2000 draws: five standard deviations about three quarters.
+        #expect(abs(Double(kept) / 2000 - 0.75) < 0.05)
+        let other = try traced.run(x, state: [:], step: 1).output.values
+        #expect(other != y)
+    }
+}

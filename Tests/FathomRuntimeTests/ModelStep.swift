@@ -18,11 +18,11 @@ struct ModelStep {
         let trace = Trace(isTraining: true)
         let model = row.make()
         trace.register(model)
-        let prediction = model(trace.input("x", Shape([.batch] + row.input.map { .fixed($0) })))
+        let x = trace.input("x", Shape([.batch] + row.input.map { .fixed($0) }))
         let target =
             row.target.map { trace.input("y", Shape([.batch] + $0.map { .fixed($0) })) }
             ?? trace.input("y", [.batch], .int32)
-        let loss = row.loss()(prediction, target)
+        let loss = trace.output(of: model, on: x, loss: row.loss(), target: target).loss
         try trace.check()
         let settings = OptimizerSettings(optimizer, averageDecay: averageDecay)
         let parameters = settings.trainable(trace.declarations)

@@ -227,5 +227,5 @@ struct ModelRow: Sendable, CustomTestStringConvertible {
             },
         ]
 
-    static let all = layers + activations + losses
+    static let all = layers + images + activations + losses
 }

@@ -70,4 +70,185 @@ layer("prelu", "one slope", nn.PReLU(), {"weight": np.array([0.25], EXACT)}, lam
 layer("prelu", "a slope a feature", nn.PReLU(3), {"weight": np.array([0.25, -0.5, 2], EXACT)}, lambda r: r.away(4, 3))
 layer("dropout", "evaluation", nn.Dropout(0.5), {}, lambda r: r.normal(3, 4), eval=True, rate=0.5)
 layer("conv2d", "2 to 3, 3 x 3, padding 1", nn.Conv2d(2, 3, 3, padding=1), {"weight": R.normal(3, 2, 3, 3), "bias": R.normal(3)}, lambda r: r.normal(2, 2, 5, 4), stride=1, padding=1)
+
+
+# Images, channels first there. Shapes drawn at random, odd ones among them; windows as they fall.
+def spatial(r, axes, low, high):
+    return [int(n) for n in r.g.integers(low, high + 1, axes)]
+
+
+def weights(m, r):
+    return {k: r.normal(*p.shape, scale=0.5) for k, p in m.named_parameters()}
+
+
+for axes in (1, 2, 3):
+    r = Random(f"convolutions of {axes} axes")
+    Conv, Transposed = getattr(nn, f"Conv{axes}d"), getattr(nn, f"ConvTranspose{axes}d")
+    Max, Average = getattr(nn, f"MaxPool{axes}d"), getattr(nn, f"AvgPool{axes}d")
+    for i in range(6 if axes < 3 else 3):
+        groups = (1, 1, 2, 3)[i % 4]
+        depthwise = i == 4
+        c, o = groups * spatial(r, 1, 1, 2)[0], groups * spatial(r, 1, 1, 2)[0]
+        if depthwise:
+            groups, c, o = 4, 4, 8
+        kernel, stride, dilation = spatial(r, axes, 1, 3), spatial(r, axes, 1, 2 + (i == 5)), spatial(r, axes, 1, 1 + (i % 3 == 1))
+        padding = [int(r.g.integers(0, (k - 1) * d // 2 + 1)) for k, d in zip(kernel, dilation)]
+        size = [max((k - 1) * d + 1, n) for k, d, n in zip(kernel, dilation, spatial(r, axes, 3, 8 - 2 * (axes == 3) - axes))]
+        bias = i % 2 == 0
+        m = Conv(c, o, kernel, stride, padding, dilation, groups, bias)
+        layer(f"conv{axes}d", f"{c} to {o}, {size}, case {i + 1}", m, weights(m, r), lambda q: q.normal(2, c, *size), stride=stride, padding=padding, dilation=dilation, groups=groups)
+        extra = [int(r.g.integers(0, s)) for s in stride]
+        m = Transposed(c, o, kernel, stride, padding, extra, groups, bias, dilation)
+        if all((n - 1) * s - 2 * p + d * (k - 1) + e + 1 > 0 for n, s, p, d, k, e in zip(size, stride, padding, dilation, kernel, extra)):
+            layer(f"convTranspose{axes}d", f"{c} to {o}, {size}, case {i + 1}", m, weights(m, r), lambda q: q.normal(2, c, *size),
+                  stride=stride, padding=padding, outputPadding=extra, dilation=dilation, groups=groups)
+    for i in range(4 if axes < 3 else 2):
+        kernel, stride = spatial(r, axes, 1, 3), spatial(r, axes, 1, 3)
+        padding = [int(r.g.integers(0, k // 2 + 1)) for k in kernel]
+        size = [max(k, n) for k, n in zip(kernel, spatial(r, axes, 3, 9 - 2 * axes))]
+        layer("maxPool", f"{axes} axes, {size}, case {i + 1}", Max(kernel, stride, padding), {}, lambda q: q.distinct(2, 2, *size), kernel=kernel, stride=stride, padding=padding)
+        layer("averagePool", f"{axes} axes, {size}, case {i + 1}", Average(kernel, stride, padding, count_include_pad=i % 2 == 0), {}, lambda q: q.normal(2, 2, *size),
+              kernel=kernel, stride=stride, padding=padding, countPadding=i % 2 == 0)
+        size, out = spatial(r, axes, 2, 9 - 2 * axes), spatial(r, axes, 1, 4)
+        layer("adaptiveAverage", f"{axes} axes, {size} to {out}, case {i + 1}", getattr(nn, f"AdaptiveAvgPool{axes}d")(out if axes > 1 else out[0]), {}, lambda q: q.normal(2, 2, *size), size=out)
+        layer("adaptiveMax", f"{axes} axes, {size} to {out}, case {i + 1}", getattr(nn, f"AdaptiveMaxPool{axes}d")(out if axes > 1 else out[0]), {}, lambda q: q.distinct(2, 2, *size), size=out)
+    size = spatial(r, axes, 1, 4)
+    for factor in (2, 3):
+        layer("upsampleNearest", f"{axes} axes, {size} by {factor}", nn.Upsample(scale_factor=factor, mode="nearest"), {}, lambda q: q.normal(1, 2, *size), factor=factor)
+        layer("upsampleBilinear", f"{axes} axes, {size} by {factor}", nn.Upsample(scale_factor=factor, mode=("linear", "bilinear", "trilinear")[axes - 1], align_corners=False), {},
+              lambda q: q.normal(1, 2, *size), factor=factor)
+    size = spatial(r, axes, 2, 6 - axes)
+    m = getattr(nn, f"BatchNorm{axes}d")(3)
+    layer("batchNormImages", f"{axes} axes, {size}", m, weights(m, r), lambda q: q.normal(2, 3, *size), steps=2, **BN)
+    m = nn.GroupNorm(axes, 3 * axes)
+    layer("groupNorm", f"{axes} axes, {size}", m, weights(m, r), lambda q: q.normal(2, 3 * axes, *size, scale=2), groups=axes, epsilon=1e-5)
+    m = getattr(nn, f"InstanceNorm{axes}d")(3, affine=axes != 2)
+    layer("instanceNorm", f"{axes} axes, {size}", m, weights(m, r), lambda q: q.normal(2, 3, *size, scale=2), epsilon=1e-5)
+
+
+# Blocks of the literature, written from their formulas.
+F = nn.functional
+
+
+class SqueezeExcitation(nn.Module):
+    def __init__(self, c, u):
+        super().__init__()
+        self.reduce, self.expand = nn.Linear(c, u), nn.Linear(u, c)
+
+    def perceptron(self, pooled):
+        return self.expand(F.relu(self.reduce(pooled)))
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.perceptron(x.mean((2, 3))))[:, :, None, None]
+
+
+class CBAM(SqueezeExcitation):
+    def __init__(self, c, u, k):
+        super().__init__(c, u)
+        self.spatial = nn.Conv2d(2, 1, k, padding=k // 2, bias=False)
+
+    def forward(self, x):
+        y = x * torch.sigmoid(self.perceptron(x.mean((2, 3))) + self.perceptron(x.amax((2, 3))))[:, :, None, None]
+        return y * torch.sigmoid(self.spatial(torch.cat([y.mean(1, True), y.amax(1, True)], 1)))
+
+
+class GlobalContext(nn.Module):
+    def __init__(self, c, u):
+        super().__init__()
+        self.attention, self.norm = nn.Linear(c, 1, bias=False), nn.LayerNorm(u)
+        self.reduce, self.expand = nn.Linear(c, u), nn.Linear(u, c)
+
+    def forward(self, x):
+        places = x.flatten(2).transpose(1, 2)
+        context = (torch.softmax(self.attention(places), 1).transpose(1, 2) @ places)[:, 0]
+        return x + self.expand(F.relu(self.norm(self.reduce(context))))[:, :, None, None]
+
+
+class Gate(nn.Module):
+    def __init__(self, k):
+        super().__init__()
+        self.convolution, self.norm = nn.Conv2d(2, 1, k, padding=k // 2, bias=False), nn.BatchNorm2d(1)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.norm(self.convolution(torch.cat([x.amax(1, True), x.mean(1, True)], 1))))
+
+
+class TripletAttention(nn.Module):
+    def __init__(self, k):
+        super().__init__()
+        self.alongHeight, self.alongWidth, self.alongChannels = Gate(k), Gate(k), Gate(k)
+
+    def forward(self, x):
+        turn = lambda gate, order: gate(x.permute(order)).permute(order)
+        return (turn(self.alongHeight, (0, 2, 1, 3)) + turn(self.alongWidth, (0, 3, 2, 1)) + self.alongChannels(x)) / 3
+
+
+class ShuffleAttention(nn.Module):
+    def __init__(self, c, groups):
+        super().__init__()
+        self.groups, n = groups, c // (2 * groups)
+        pair = lambda: nn.ParameterDict({"scale": nn.Parameter(torch.zeros(n)), "shift": nn.Parameter(torch.ones(n))})
+        self.channel, self.place, self.norm = pair(), pair(), nn.GroupNorm(n, n)
+
+    def forward(self, x):
+        b, c, h, w = x.shape
+        first, second = x.reshape(b * self.groups, -1, h, w).chunk(2, 1)
+        over = lambda p: p[None, :, None, None]
+        gate = lambda p, z: torch.sigmoid(over(p["scale"]) * z + over(p["shift"]))
+        y = torch.cat([first * gate(self.channel, first.mean((2, 3), True)), second * gate(self.place, self.norm(second))], 1)
+        return y.reshape(b, 2, c // 2, h, w).transpose(1, 2).reshape(b, c, h, w)
+
+
+class DynamicConvolution(nn.Module):
+    """The kernels are mixed, then applied: one group of a convolution for each image."""
+
+    def __init__(self, c, o, k, kernels, u, temperature, stride):
+        super().__init__()
+        self.reduce, self.expand = nn.Linear(c, u), nn.Linear(u, kernels)
+        self.weight, self.bias = nn.Parameter(torch.zeros(kernels, o, c, k, k)), nn.Parameter(torch.zeros(kernels, o))
+        self.temperature, self.stride, self.padding = temperature, stride, k // 2
+
+    def forward(self, x):
+        b, c, h, w = x.shape
+        shares = torch.softmax(self.expand(F.relu(self.reduce(x.mean((2, 3))))) / self.temperature, 1)
+        weight = torch.einsum("bk,kocij->bocij", shares, self.weight)
+        y = F.conv2d(x.reshape(1, b * c, h, w), weight.flatten(0, 1), (shares @ self.bias).flatten(), self.stride, self.padding, groups=b)
+        return y.reshape(b, -1, *y.shape[2:])
+
+
+class Capsules(nn.Module):
+    def __init__(self, inputs, features, count, dimension, iterations, exact):
+        super().__init__()
+        self.weight, self.sizes = nn.Parameter(torch.zeros(inputs, features, count * dimension)), (count, dimension)
+        self.iterations, self.exact = iterations, exact
+
+    def forward(self, x):
+        u = torch.einsum("bif,ifjd->bijd", x, self.weight.unflatten(2, self.sizes))
+        logits = torch.zeros(u.shape[:3], dtype=u.dtype)
+        for i in range(self.iterations):
+            last = i == self.iterations - 1
+            seen = u if self.exact or last else u.detach()
+            s = (torch.softmax(logits, 2)[..., None] * seen).sum(1)
+            n = (s * s).sum(-1, True)
+            v = s * n.sqrt() / (1 + n)
+            logits = logits + (seen * v[:, None]).sum(-1)
+        return v
+
+
+r = Random("blocks")
+for c, u, reduction in ((4, 2, 2), (6, 1, 16)):
+    layer("squeezeExcitation", f"{c} channels", m := SqueezeExcitation(c, u), weights(m, r), lambda q: q.normal(2, c, 3, 2), reduction=reduction)
+    layer("convolutionalAttention", f"{c} channels", m := CBAM(c, u, 3), weights(m, r), lambda q: q.distinct(2, c, 4, 3), reduction=reduction, kernel=3)
+layer("globalContext", "4 channels", m := GlobalContext(4, 4), weights(m, r), lambda q: q.normal(2, 4, 3, 2), reduction=2)
+layer("globalContext", "16 channels", m := GlobalContext(16, 8), weights(m, r), lambda q: q.normal(2, 16, 2, 2), reduction=2)
+for k, shape in ((3, (2, 4, 5, 3)), (7, (2, 3, 4, 5))):
+    layer("tripletAttention", f"kernel {k}", m := TripletAttention(k), weights(m, r), lambda q: q.distinct(*shape), kernel=k, **BN)
+for c, groups in ((8, 2), (6, 1), (12, 6)):
+    layer("shuffleAttention", f"{c} channels in {groups} groups", m := ShuffleAttention(c, groups), weights(m, r), lambda q: q.normal(2, c, 3, 3), groups=groups)
+layer("dynamicConvolution", "4 kernels", m := DynamicConvolution(4, 3, 3, 4, 1, 30.0, 1), weights(m, r), lambda q: q.normal(2, 4, 4, 3), reduction=4, temperature=30, stride=1)
+layer("dynamicConvolution", "2 kernels, strided", m := DynamicConvolution(6, 2, 3, 2, 3, 1.0, 2), weights(m, r), lambda q: q.normal(3, 6, 5, 4), reduction=2, temperature=1, stride=2)
+for iterations in (1, 2, 3):
+    for exact in (True, False):
+        layer("capsules", f"{iterations} iterations" + (", exact" if exact else ""), m := Capsules(5, 3, 4, 2, iterations, exact), weights(m, r), lambda q: q.normal(3, 5, 3),
+              iterations=iterations, exact=exact, dimension=2)
 write("layers.json", cases, torch=torch.__version__)

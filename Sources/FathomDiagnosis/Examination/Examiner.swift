@@ -40,8 +40,7 @@ final class Examiner {
         trace.register(model)
         let data = DataShape(train)
         let x = data.input(in: trace)
-        let predicted = model(x)
-        let value = loss(predicted, data.target(in: trace))
+        let (predicted, value) = trace.output(of: model, on: x, loss: loss, target: data.target(in: trace))
         try trace.check()
         guard let lossNode = value.id, let output = predicted.id else {
             throw GraphError(op: "trace", message: "the model has no output")

@@ -15,13 +15,21 @@ extension Trace {
     /// They depend on the seed, the entry's path and shape, and for ``Initializer/automatic`` on the activation that follows.
     ///
     /// Fan-in and fan-out of a shape [inputs, outputs] are its extents; leading axes of a larger one (the places of a
-    /// convolution's kernel) multiply both; of one axis both are its extent.
+    /// convolution's kernel) multiply both; of one axis both are its extent. A transposed convolution's weight has them
+    /// exchanged, and with a stride only so many of its taps meet one output.
     public func initialValues(seed: UInt64) -> [InitialValue] {
         var users: [[NodeID]]?
         // One rule for each activation, so that a critical variance is found once.
         var rules: [String: Initializer] = [:]
+        var transposed: [NodeID: Window] = [:]
+        for node in graph.nodes where node.phase == .forward {
+            if case .convolutionInputGradient(let window, _) = node.op { transposed[node.inputs[1]] = window }
+        }
         return declarations.map { declaration in
-            let (fanIn, fanOut) = Self.fans(declaration.shape)
+            var (fanIn, fanOut) = Self.fans(declaration.shape)
+            if let window = transposed[declaration.node] {
+                (fanIn, fanOut) = (max(fanOut / max(window.axes.reduce(1) { $0 * $1.stride }, 1), 1), fanIn)
+            }
             var context = Initializer.Context(
                 shape: declaration.shape, fanIn: fanIn, fanOut: fanOut,
                 random: RandomSource(seed: seed, name: declaration.path))
@@ -63,7 +71,7 @@ extension Trace {
             if node != weight, let activation = firstUse[node] { return activation }
             for user in users[node.index] where !seen.contains(user) {
                 switch graph[user].op {
-                case .matmul, .convolution:
+                case .matmul, .convolution, .convolutionInputGradient:
                     // The weight's own product; a second one ends the way.
                     if passedProduct && node != weight { continue }
                     passedProduct = true

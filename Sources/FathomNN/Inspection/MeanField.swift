@@ -40,7 +40,9 @@ public struct MeanField {
         var root: Int?
         /// Where the gradient of a variable of its own goes, with its factor.
         var parents: [(entry: Int, factor: Double)] = []
-        /// Of a variable of its own: the correlation between its values in two examples.
+        /// Of a variable of its own that is a function of its parent: the slopes behind the parent's factor.
+        var slopesToParent: [Double] = []
+        /// Of a variable of its own: the correlation in two examples between the normal variables it is a function of.
         var correlation = 0.0
         var isConstant: Bool { root == nil }
     }
@@ -111,10 +113,9 @@ public struct MeanField {
         } else if let root = made.root, slot.range == nil, leaving.contains(slot.node) {
             // What one layer hands to another is a variable of its own, whose gradient can be read.
             let factor = expected(made.slopes.map { $0 * $0 })
-            let shared = self.shared(made)
-            let variance = expected(made.values.map { $0 * $0 }) - expected(made.values) * expected(made.values)
-            made = Entry(node: slot.node, values: made.values, root: position, parents: [(root, factor)])
-            made.correlation = variance > 0 ? min(shared / variance, 1) : 0
+            made = Entry(
+                node: slot.node, values: made.values, root: position, parents: [(root, factor)],
+                slopesToParent: made.slopes, correlation: entries[root].correlation)
             made.slopes = [Double](repeating: 1, count: rule.points.count)
         }
         entries.append(made)
@@ -163,10 +164,10 @@ public struct MeanField {
     /// A variable distributed as another but independent of it, such as a part of it.
     private func copy(_ slot: Slot, of source: Int, factor: Double) -> Entry {
         if entries[source].isConstant { return Entry(node: slot.node, values: entries[source].values) }
-        var made = Entry(node: slot.node, values: entries[source].values, root: Self.own, parents: [(source, factor)])
-        let variance = moments(source).variance
-        made.correlation = variance > 0 ? min(shared(entries[source]) / variance, 1) : 0
-        return made
+        let correlation = entries[source].root.map { entries[$0].correlation } ?? 0
+        return Entry(
+            node: slot.node, values: entries[source].values, root: Self.own, parents: [(source, factor)],
+            correlation: correlation)
     }
 
     private func unknown(_ slot: Slot, _ operands: [Int]) -> Entry {
@@ -261,20 +262,31 @@ public struct MeanField {
             let source = whole(0, &self)
             let n = count(node.inputs[0]) / max(count(slot.node), 1)
             let m = moments(source)
-            // A sum of many with a mean hardly varies (the law of large numbers).
-            if m.variance < 0.5 * n * m.mean * m.mean { return constant(slot, n * m.mean) }
+            let shape = graph.shape(of: node.inputs[0])
+            // Places of an image, that is axes between the batch and the features, are to each other as examples are.
+            let places = axes.filter { $0 > 0 && $0 < shape.rank - 1 }
+            let isOverBatch = axes.contains { shape[$0].fixedValue == nil }
+            // A sum of many with a mean hardly varies (the law of large numbers). A mean over an image alone, unless of
+            // squares, is handed on for how it varies.
+            let isPooling = places.count == axes.count && !isSquare(node.inputs[0])
+            if !isPooling, m.variance < 0.5 * n * m.mean * m.mean { return constant(slot, n * m.mean) }
             let common = shared(entries[source])
-            // What the examples share adds up over the batch; over features it stays shared.
-            let isOverBatch = axes.contains { graph.shape(of: node.inputs[0])[$0].fixedValue == nil }
-            let variance = isOverBatch ? n * (m.variance - common) + n * n * common : n * m.variance
+            // What the examples share adds up over the batch and over places; over features it stays shared.
+            let alike = axes.reduce(1.0) { product, axis in
+                axis < shape.rank - 1 || shape[axis].fixedValue == nil
+                    ? product * Double(shape[axis].resolved(batch: batch)) : product
+            }
+            let together = n * alike * common
+            let variance = n * (m.variance - common) + together
             return normal(
-                slot, mean: n * m.mean, variance: variance, shared: isOverBatch ? variance : n * common,
+                slot, mean: n * m.mean, variance: variance, shared: isOverBatch ? variance : together,
                 [(source, share)])
-        case .max, .min:
+        case .max(let axes), .min(let axes):
             let source = whole(0, &self)
+            let rank = graph.shape(of: node.inputs[0]).rank
             return extreme(
                 slot, of: source, count: count(node.inputs[0]) / max(count(slot.node), 1),
-                isMax: node.op.name == "maxOver", share)
+                isMax: node.op.name == "maxOver", overPlaces: axes.allSatisfy { $0 > 0 && $0 < rank - 1 }, share)
         case .matmul(_, let isTransposed):
             let x = whole(0, &self)
             // Columns of the second operand are this node's last axis.
@@ -313,18 +325,33 @@ public struct MeanField {
             let n = insideTaps(window, graph.shape(of: node.inputs[0]))
             let (m, common) = (moments(source), shared(entries[source]))
             return normal(
-                slot, mean: n * m.mean, variance: n * m.variance, shared: n * common,
+                slot, mean: n * m.mean, variance: n * (m.variance - common) + n * n * common, shared: n * n * common,
                 [(source, share * n * count(slot.node) / max(count(node.inputs[0]), 1))])
         case .windowGather(let window):
             // Of the taps the largest, as max pooling takes it.
-            let source = whole(0, &self)
-            let largest = extreme(
-                slot, of: source, count: insideTaps(window, graph.shape(of: node.inputs[0])), isMax: true, 1)
-            var made = largest
-            made.parents = [(source, share * count(slot.node) / max(count(node.inputs[0]), 1))]
-            return largest.root == nil ? largest : made
+            let taps = insideTaps(window, graph.shape(of: node.inputs[0]))
+            return extreme(
+                slot, of: whole(0, &self), count: taps, isMax: true, overPlaces: true,
+                share * count(slot.node) * taps / max(count(node.inputs[0]), 1))
         case .argMax, .argSort, .windowArgMax: return constant(slot, 0)
-        case .convolutionInputGradient, .convolutionWeightGradient, .windowSpread, .windowScatterAdd, .iota,
+        case .convolutionInputGradient(let window, let groups):
+            // A transposed convolution: an output sums what inputs send to it.
+            let (x, w) = (whole(0, &self), whole(1, &self))
+            let channels = Double(lastExtent(node.inputs[0]) ?? 1)
+            let sent = insideTaps(window, node.type.shape)
+            let (a, b) = (moments(x), moments(w))
+            let inner =
+                sent * count(node.inputs[0]) / Double(max(groups, 1)) / max(count(slot.node) / Double(max(last, 1)), 1)
+            let both = (shared(entries[x]) + a.mean * a.mean) * (shared(entries[w]) + b.mean * b.mean)
+            let squares = a.mean * a.mean * b.mean * b.mean
+            return normal(
+                slot, mean: inner * a.mean * b.mean, variance: inner * (a.square * b.square - squares),
+                shared: inner * (both - squares),
+                [
+                    (x, share * sent * Double(last) / Double(max(groups, 1)) * b.square),
+                    (w, count(node.inputs[0]) / channels * sent / Double(max(window.taps, 1)) * a.square),
+                ])
+        case .convolutionWeightGradient, .windowSpread, .windowScatterAdd, .iota,
             .scatterAdd, .scatterAddAlong, .cumulativeSum, .summary, .exponentHistogram, .call:
             var operands: [Int] = []
             for k in node.inputs.indices { operands.append(whole(k, &self)) }
@@ -359,19 +386,66 @@ public struct MeanField {
             ? constant(slot, mean) : normal(slot, mean: mean, variance: variance, shared: variance, [])
     }
 
-    /// The largest (or smallest) of n independent ones, by their distribution function.
-    private func extreme(_ slot: Slot, of source: Int, count n: Double, isMax: Bool, _ share: Double) -> Entry {
-        if entries[source].isConstant || n <= 1 { return copy(slot, of: source, factor: share) }
+    /// The largest (or smallest) of n, by their distribution function.
+    ///
+    /// - Parameters:
+    ///   - overPlaces: whether they lie side by side in an image: then they share what two examples share, and are independent
+    ///     given that. Features are independent.
+    ///   - share: the sum of the gradients' mean squares over the n when that of the result is 1.
+    private func extreme(
+        _ slot: Slot, of source: Int, count n: Double, isMax: Bool, overPlaces: Bool, _ share: Double
+    ) -> Entry {
+        let variable = entries[source]
+        guard let root = variable.root, n > 1 else { return copy(slot, of: source, factor: share) }
         let sign = isMax ? 1.0 : -1.0
-        let order = zip(entries[source].values, rule.weights).map { ($0 * sign, $1) }.sorted { $0.0 < $1.0 }
-        var (below, mean, square) = (0.0, 0.0, 0.0)
-        func power(_ p: Double) -> Double { Interpreter.apply(.pow, min(p, 1), n) }
-        for (value, weight) in order {
-            let p = power(below + weight) - power(below)
-            below += weight
-            (mean, square) = (mean + p * value, square + p * value * value)
+        let correlation = overPlaces ? max(min(entries[root].correlation, 1), 0) : 0
+        let ordered = rule.points.indices.sorted { rule.points[$0] < rule.points[$1] }
+        let points = ordered.map { rule.points[$0] }
+        let curve = ordered.map { variable.values[$0] * sign }
+        let slopes = variable.slopesToParent.isEmpty ? [] : ordered.map { variable.slopesToParent[$0] }
+        func power(_ p: Double) -> Double { Interpreter.apply(.pow, max(min(p, 1), 0), n) }
+        /// The mean of the largest, of its square, and of the squared slope where it lies.
+        func given(_ sharedPart: Double) -> (mean: Double, square: Double, slope: Double) {
+            let own = (1 - correlation).squareRoot()
+            let at = points.map { correlation.squareRoot() * sharedPart + own * $0 }
+            let values = correlation == 0 ? curve : Self.interpolated(points, curve, at)
+            let there = slopes.isEmpty || correlation == 0 ? slopes : Self.interpolated(points, slopes, at)
+            var (below, mean, square, slope) = (0.0, 0.0, 0.0, 0.0)
+            for i in values.indices.sorted(by: { values[$0] < values[$1] }) {
+                let p = power(below + rule.weights[ordered[i]]) - power(below)
+                below += rule.weights[ordered[i]]
+                (mean, square) = (mean + p * values[i], square + p * values[i] * values[i])
+                if !there.isEmpty { slope += p * there[i] * there[i] }
+            }
+            return (mean, square, slope)
         }
-        return normal(slot, mean: sign * mean, variance: square - mean * mean, [(source, share / n)])
+        var (mean, square, slope, ofMeans) = (0.0, 0.0, 0.0, 0.0)
+        // The trapezoidal rule is exact enough for a function as smooth as this.
+        let parts = correlation == 0 ? [0] : Array(stride(from: -4.5, through: 4.5, by: 0.5))
+        let total = parts.reduce(0) { $0 + naturalExponential(-$1 * $1 / 2) }
+        for part in parts {
+            let (weight, of) = (naturalExponential(-part * part / 2) / total, given(part))
+            (mean, square) = (mean + weight * of.mean, square + weight * of.square)
+            (slope, ofMeans) = (slope + weight * of.slope, ofMeans + weight * of.mean * of.mean)
+        }
+        var parents = [(entry: source, factor: share / n)]
+        // The largest lie where the function before is steep (of a rectifier, where it is open): more gets through than the
+        // mean over all would.
+        if let (parent, factor) = variable.parents.first, !slopes.isEmpty {
+            parents.append((parent, share / n * (slope - factor)))
+        }
+        return normal(
+            slot, mean: sign * mean, variance: square - mean * mean, shared: ofMeans - mean * mean, parents)
+    }
+
+    /// Values between points by straight lines; both ascend.
+    private static func interpolated(_ points: [Double], _ values: [Double], _ at: [Double]) -> [Double] {
+        var i = 0
+        return at.map { x in
+            while i + 2 < points.count, points[i + 1] < x { i += 1 }
+            let t = max(min((x - points[i]) / (points[i + 1] - points[i]), 1), 0)
+            return values[i] + t * (values[i + 1] - values[i])
+        }
     }
 
     private func elementwise(_ slot: Slot, _ op: Op, _ operands: [Int]) -> Entry {
@@ -449,6 +523,15 @@ public struct MeanField {
             return result(
                 p * m[1].mean + (1 - p) * m[2].mean, square: p * m[1].square + (1 - p) * m[2].square, [0, p, 1 - p])
         default: return unknown(slot, operands)
+        }
+    }
+
+    /// Whether a node is a square, perhaps reshaped.
+    private func isSquare(_ node: NodeID) -> Bool {
+        switch graph[node].op {
+        case .binary(.mul): graph[node].inputs[0] == graph[node].inputs[1]
+        case .reshape: isSquare(graph[node].inputs[0])
+        default: false
         }
     }
 

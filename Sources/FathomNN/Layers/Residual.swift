@@ -2,8 +2,8 @@ import FathomGraph
 
 /// A block that learns what to add to its input: y = x + body(x) (He et al. 2015).
 ///
-/// [B, …, features] → the body's output shape. Where the body changes the number of features, the input is carried over as
-/// `shortcut` says (parameter `projection.weight`). The body's layers are named as those of a ``Sequential``.
+/// [B, …, features] → the body's output shape. Where the body changes the number of features, or strides over an image, the
+/// input is carried over as `shortcut` says (parameters `projection.weight` and, normalised, `projection.norm`). The body's layers are named as those of a ``Sequential``.
 ///
 /// ```swift
 /// Residual { Dense(64); ReLU(); Dense(64) }                 // y = x + …
@@ -15,6 +15,8 @@ public struct Residual: LayerContainer {
     public let shortcut: Shortcut
     /// Applied to the sum.
     public let activation: Activation?
+    /// After a normalised projection.
+    private let projectionNorm: BatchNorm?
     let identity: LayerIdentity
 
     public init(
@@ -24,6 +26,7 @@ public struct Residual: LayerContainer {
         self.body = body
         self.shortcut = shortcut
         self.activation = activation
+        projectionNorm = shortcut == .normalizedProjection ? BatchNorm(file: file, line: line) : nil
         identity = LayerIdentity(file: file, line: line)
     }
 
@@ -65,21 +68,17 @@ public struct Residual: LayerContainer {
         }
     }
 
-    public var namedChildren: [(name: String, layer: any Layer)] { body.namedChildren }
+    public var namedChildren: [(name: String, layer: any Layer)] {
+        body.namedChildren + (projectionNorm.map { [("projection.norm", $0)] } ?? [])
+    }
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
         x.inLayer(identity, kind: "residual") { layer in
             let branch = body(x)
             guard branch.id != nil else { return x.poison }
-            let same = branch.shape == x.shape
-            guard same || branch.rank == x.rank && branch.shape.dims.dropLast() == x.shape.dims.dropLast(),
-                let units = same ? 0 : branch.extent(-1)
-            else {
-                return layer.fail(
-                    "residual", [x, branch], "the body changes more than the number of features",
-                    hint: "input and body must agree in every axis but the last")
-            }
-            let sum = (same ? x : layer.carry(x, to: units, by: shortcut, op: "residual")) + branch
+            var carried = layer.carry(x, to: branch.shape, by: shortcut, op: "residual")
+            if let projectionNorm, branch.shape != x.shape { carried = projectionNorm(carried) }
+            let sum = carried + branch
             return activation.map { $0(sum) } ?? sum
         }
     }

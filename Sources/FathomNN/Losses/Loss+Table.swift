@@ -69,6 +69,16 @@ extension Loss {
                 [OptionSpec("margin", 1, .positive, "the distance wanted"), squared]
             ) { o throws(ConfigError) in .multiClassHinge(margin: o["margin"], squared: o.flag("squared")) },
             .init(
+                "margin", "each class of C by itself, on capsule lengths",
+                [
+                    OptionSpec("positive", 0.9, .unit, "the length wanted of a class that is there"),
+                    OptionSpec("negative", 0.1, .unit, "the length allowed to one that is not"),
+                    OptionSpec("absent", 0.5, .positive, "weight of classes that are not there"),
+                ]
+            ) { o throws(ConfigError) in
+                .margin(positive: o["positive"], negative: o["negative"], absent: o["absent"])
+            },
+            .init(
                 "kullbackLeibler", aliases: ["kl", "klDivergence"], "distance to a target distribution, on log-softmax"
             ) {
                 _ throws(ConfigError) in .kullbackLeibler

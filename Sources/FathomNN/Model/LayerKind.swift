@@ -49,13 +49,15 @@ public struct LayerKind: Sendable {
     public let summary: String
     public let options: [Option]
     public let inside: Inside
+    /// Whether it is read as the layers that it builds, and never written.
+    let standsForLayers: Bool
     let build: @Sendable (SpecReader) throws(ConfigError) -> any Layer
     /// The options and inner layers of a layer of this kind; `nil` for other layers.
     let encode: @Sendable (any Layer) throws(ConfigError) -> (options: [String: OptionValue], children: [LayerSpec])?
 
     init(
         _ name: String, _ aliases: [String] = [], _ summary: String, _ options: [Option] = [],
-        inside: Inside = .nothing,
+        inside: Inside = .nothing, standsForLayers: Bool = false,
         build: @escaping @Sendable (SpecReader) throws(ConfigError) -> any Layer,
         encode:
             @escaping @Sendable (any Layer) throws(ConfigError) -> (
@@ -67,6 +69,7 @@ public struct LayerKind: Sendable {
         self.summary = summary
         self.options = options
         self.inside = inside
+        self.standsForLayers = standsForLayers
         self.build = build
         self.encode = encode
     }
@@ -153,9 +156,13 @@ struct SpecReader {
         if case .text(let v)? = value(name) { return v }
         throw missing(name)
     }
-    func ints(_ name: String) throws(ConfigError) -> [Int] {
-        guard case .numbers(let v)? = value(name) else { throw missing(name) }
+    func optionalInts(_ name: String) -> [Int]? {
+        guard case .numbers(let v)? = value(name) else { return nil }
         return v.compactMap { Int(exactly: $0) }
+    }
+    func ints(_ name: String) throws(ConfigError) -> [Int] {
+        guard let v = optionalInts(name) else { throw missing(name) }
+        return v
     }
     func optionalActivation(_ name: String) throws(ConfigError) -> Activation? {
         guard case .text(let v)? = value(name) else { return nil }

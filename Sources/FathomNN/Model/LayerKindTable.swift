@@ -1,32 +1,32 @@
 extension LayerKind {
-    // Shorthands for the rows below.
-    private static func units(_ meaning: String = "outputs") -> Option {
+    // Shorthands for rows, here and in the tables beside this one.
+    static func units(_ meaning: String = "outputs") -> Option {
         Option(name: "units", form: .int, defaultValue: nil, isRequired: true, meaning: meaning, isPositional: true)
     }
-    private static func need(_ name: String, _ form: Option.Form, _ meaning: String) -> Option {
+    static func need(_ name: String, _ form: Option.Form, _ meaning: String) -> Option {
         Option(name: name, form: form, defaultValue: nil, isRequired: true, meaning: meaning, isPositional: true)
     }
-    private static func may(
+    static func may(
         _ name: String, _ form: Option.Form, _ value: OptionValue?, _ meaning: String, positional: Bool = false
     ) -> Option {
         Option(
             name: name, form: form, defaultValue: value, isRequired: false, meaning: meaning, isPositional: positional)
     }
-    private static let initializer = may("initializer", .initializer, .text("automatic"), "how the weights are drawn")
-    private static let biasInitializer = may("biasInitializer", .initializer, .text("zeros"), "how the bias is drawn")
-    private static let shortcut = may(
+    static let initializer = may("initializer", .initializer, .text("automatic"), "how the weights are drawn")
+    static let biasInitializer = may("biasInitializer", .initializer, .text("zeros"), "how the bias is drawn")
+    static let shortcut = may(
         "shortcut", .choice(Shortcut.allCases.map(\.rawValue)), .text("projection"),
         "how an input of another width is carried")
-    private static let nextActivation = Option(
+    static let nextActivation = Option(
         name: "activation", form: .activation, defaultValue: nil, isRequired: false,
         meaning: "an activation as the next layer", isPositional: true, becomesNextLayer: true)
-    private static let affine = may("affine", .bool, .flag(true), "whether scale and shift are learnt")
+    static let affine = may("affine", .bool, .flag(true), "whether scale and shift are learnt")
 
-    private static func epsilon(_ value: Double) -> Option {
+    static func epsilon(_ value: Double) -> Option {
         may("epsilon", .number, .number(value), "added to the variance")
     }
 
-    private static func padding(_ padding: Padding) -> OptionValue {
+    static func padding(_ padding: Padding) -> OptionValue {
         switch padding {
         case .same: .text("same")
         case .valid: .text("valid")
@@ -34,7 +34,7 @@ extension LayerKind {
         }
     }
 
-    private static func window(_ name: String, _ meaning: String, stride: OptionValue?, padding: String) -> [Option] {
+    static func window(_ name: String, _ meaning: String, stride: OptionValue?, padding: String) -> [Option] {
         [
             Option(
                 name: name, form: .ints, defaultValue: nil, isRequired: true, meaning: meaning, isPositional: true),
@@ -44,7 +44,7 @@ extension LayerKind {
     }
 
     /// An initialiser's name, when the table knows it.
-    private static func name(_ initializer: Initializer) throws(ConfigError) -> OptionValue {
+    static func name(_ initializer: Initializer) throws(ConfigError) -> OptionValue {
         do { return .text(try Initializer.named(initializer.name).name) } catch {
             throw ConfigError(
                 key: "initializer", message: "the initialiser '\(initializer.name)' cannot be written as data",
@@ -52,7 +52,7 @@ extension LayerKind {
         }
     }
 
-    private static func name(_ activation: Activation) throws(ConfigError) -> OptionValue {
+    static func name(_ activation: Activation) throws(ConfigError) -> OptionValue {
         do { return .text(try Activation.parsed(activation.description).description) } catch {
             throw ConfigError(
                 key: "activation", message: "the activation '\(activation.name)' cannot be written as data",
@@ -135,7 +135,7 @@ extension LayerKind {
                 window("size", "taps along each axis", stride: nil, padding: "valid")
             ) { spec throws(ConfigError) in
                 MaxPool(
-                    try spec.ints("size"), stride: spec.value("stride") == nil ? nil : try spec.ints("stride"),
+                    try spec.ints("size"), stride: spec.optionalInts("stride"),
                     padding: try spec.padding("padding"))
             } encode: { layer throws(ConfigError) in
                 guard let l = layer as? MaxPool else { return nil }
@@ -149,7 +149,7 @@ extension LayerKind {
                     + [may("countPadding", .bool, .flag(true), "whether padding counts as zeros")]
             ) { spec throws(ConfigError) in
                 AveragePool(
-                    try spec.ints("size"), stride: spec.value("stride") == nil ? nil : try spec.ints("stride"),
+                    try spec.ints("size"), stride: spec.optionalInts("stride"),
                     padding: try spec.padding("padding"), countingPadding: try spec.bool("countPadding"))
             } encode: { layer throws(ConfigError) in
                 guard let l = layer as? AveragePool else { return nil }
@@ -189,14 +189,15 @@ extension LayerKind {
                     may("units", .int, nil, "outputs; as many as inputs when left out", positional: true),
                     may("activation", .activation, .text("relu"), "of the changed part", positional: true),
                     may("gateBias", .number, .number(-1), "the gate's first bias; negative passes the input on"),
+                    may("kernel", .ints, nil, "taps along each axis of an image: convolutions instead of dense layers"),
                     shortcut,
                     initializer,
                 ]
             ) { spec throws(ConfigError) in
                 Highway(
                     spec.optionalInt("units"), activation: try spec.activation("activation"),
-                    gateBias: try spec.number("gateBias"), shortcut: try spec.choice("shortcut"),
-                    initializer: try spec.initializer("initializer"))
+                    gateBias: try spec.number("gateBias"), kernel: spec.optionalInts("kernel"),
+                    shortcut: try spec.choice("shortcut"), initializer: try spec.initializer("initializer"))
             } encode: { layer throws(ConfigError) in
                 guard let l = layer as? Highway else { return nil }
                 var options: [String: OptionValue] = [
@@ -205,6 +206,7 @@ extension LayerKind {
                     "initializer": try name(l.initializer),
                 ]
                 options["units"] = l.units.map { .int($0) }
+                options["kernel"] = l.kernel.map { .ints($0) }
                 return (options, [])
             },
             LayerKind(
@@ -353,7 +355,7 @@ extension LayerKind {
                 guard let l = layer as? McCullochPitts else { return nil }
                 return (["threshold": .number(l.threshold), "inhibiting": .ints(l.inhibiting)], [])
             },
-        ] + Activation.all.map(activationKind)
+        ] + images + blocks + models + Activation.all.map(activationKind)
 
     /// A row of the table of activations as a kind of layer.
     private static func activationKind(_ entry: Activation.Entry) -> LayerKind {

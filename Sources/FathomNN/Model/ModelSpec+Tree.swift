@@ -150,7 +150,13 @@ extension ModelSpec {
                     spec.options[option.name] = value
                 }
             }
-            return [spec] + next
+            guard kind.standsForLayers else { return [spec] + next }
+            do {
+                let layers = try ModelSpec(encoding: kind.build(checking: spec)).layers
+                return name == nil ? layers : [LayerSpec("sequential", name: name, children: layers)]
+            } catch {
+                throw error.located(path, line)
+            }
         }
     }
 

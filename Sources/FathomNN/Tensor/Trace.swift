@@ -15,6 +15,10 @@ public final class Trace {
     /// Where an activation was applied, for automatic initialisation and diagnosis.
     public private(set) var activationUses: [(input: NodeID, output: NodeID, activation: Activation)] = []
 
+    /// What ``LayerScope/target`` and ``LayerScope/addPenalty(_:)`` hold.
+    fileprivate var target: NodeID?
+    fileprivate var penalties: [NodeID] = []
+
     /// What the layer of each path is: `dense`, `batchNorm`, …
     public private(set) var kinds: [String: String] = [:]
 
@@ -90,7 +94,7 @@ public final class Trace {
         other.graph = graph
         (other.error, other.declarations, other.activationUses) = (error, declarations, activationUses)
         (other.declared, other.paths, other.location, other.streams) = (declared, paths, location, streams)
-        other.kinds = kinds
+        (other.kinds, other.target, other.penalties) = (kinds, target, penalties)
         return other
     }
 
@@ -98,6 +102,21 @@ public final class Trace {
     public func check() throws(GraphError) { if let error { throw error } }
 
     // MARK: Layers
+
+    /// A model's output on `x` and the loss there, penalties of layers included.
+    package func output(
+        of model: any Layer, on x: Tensor, loss: Loss, target: Tensor
+    ) -> (prediction: Tensor, loss: Tensor) {
+        self.target = target.id
+        penalties = []
+        let prediction = model(x)
+        var value = loss(prediction, target)
+        let saved = graph.currentLayer
+        graph.currentLayer = "loss"
+        defer { graph.currentLayer = saved }
+        for penalty in penalties { value = value + Tensor(trace: self, id: penalty) }
+        return (prediction, value)
+    }
 
     /// Gives every layer reachable from `model` its path, from the names of stored properties.
     ///
@@ -254,6 +273,15 @@ public struct LayerScope {
 
     /// Gives the buffer `name` a new value when the step ends; ignored in evaluation.
     public func update(_ name: String, with value: Tensor) { if isTraining { trace.update(full(name), with: value) } }
+
+    /// What the examples should give, for a layer that needs it while learning; `nil` in evaluation, and where there is no
+    /// loss.
+    public var target: Tensor? { isTraining ? trace.target.map { Tensor(trace: trace, id: $0) } : nil }
+
+    /// Adds a scalar, the mean over the batch, to the loss of training; ignored in evaluation.
+    public func addPenalty(_ value: Tensor) {
+        if isTraining, let id = value.id { trace.penalties.append(id) }
+    }
 
     /// Records a mistake of the layer's user and returns a poison tensor.
     public func fail(_ op: String, _ operands: [Tensor], _ message: String, hint: String? = nil) -> Tensor {

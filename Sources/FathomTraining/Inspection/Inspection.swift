@@ -150,6 +150,9 @@ public struct Inspection: Sendable, Codable {
         case .convolution(let window, let groups):
             let channels = graph.shape(of: node.inputs[0]).dims.last?.fixedValue ?? 1
             return 2 * count * window.taps * channels / max(groups, 1)
+        case .convolutionInputGradient(let window, let groups):
+            let filters = node.type.shape.dims.last?.fixedValue ?? 1
+            return 2 * graph.shape(of: node.inputs[0]).count(batch: batch) * window.taps * filters / max(groups, 1)
         case .windowSum(let window), .windowGather(let window): return count * window.taps
         case .unary, .binary, .compare, .select, .randomBits: return node.type.shape.isSymbolic ? count : 0
         case .sum, .max, .min, .argMax, .cumulativeSum, .scatterAdd, .scatterAddAlong:
