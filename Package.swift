@@ -80,7 +80,7 @@ let package = Package(
         .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
         .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
         .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
-        .testTarget(name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis"]),
+        .testTarget(name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis"], exclude: ["Cases"]),
         .testTarget(name: "FathomCLITests", dependencies: ["FathomTraining", "FathomCLI"]),
     ],
     swiftLanguageModes: [.v6]

@@ -106,11 +106,21 @@ struct CasesCommand: ParsableCommand {
             if index == 0, outcome.rightCauseFirst == false { line += "  [not the labelled cause]" }
             lines.append(line)
         }
+        for tried in outcome.weighed {
+            var line = "  put right (\(tried.remedy)): \(number(tried.before)) → \(number(tried.after)), gain "
+            line += "[\(number(tried.interval.lowerBound)), \(number(tried.interval.upperBound))]"
+            if let speed = tried.speed { line += ", as far in 1/\(number(speed.factor)) of the work" }
+            lines.append(line + (tried.isHarm ? "" : "; no difference that matters"))
+        }
         if let repair = outcome.repair {
             var line = "  remedy \(repair.remedies.joined(separator: " + ")): \(repair.verdict), "
             line += "\(number(repair.before)) → \(number(repair.after))"
             if let interval = repair.interval {
                 line += ", gain \(number(repair.gain)) [\(number(interval[0])), \(number(interval[1]))]"
+            }
+            if let speed = repair.speed, let interval = repair.speedInterval {
+                line += ", as far in 1/\(number(speed)) of the work "
+                line += "[1/\(number(interval[0])), 1/\(number(interval[1]))]"
             }
             lines.append(line)
         }
@@ -131,7 +141,11 @@ struct CasesCommand: ParsableCommand {
             "  false alarms on those that train \(summary.falseAlarms)",
             "  right cause first                \(summary.rightCauseFirst)",
         ]
-        if treated { lines.append("  repaired with proof              \(summary.repaired)") }
+        if treated {
+            lines.append("  repaired with proof              \(summary.repaired)")
+            lines.append("    of these by less work alone    \(list(summary.repairedBySpeed))")
+            lines.append("  beyond a configuration           \(list(summary.beyondConfiguration))")
+        }
         lines.append("  labels doubtful                  \(list(summary.labelDoubtful))")
         lines.append("  train well though labelled faulty \(list(summary.trainsWell))")
         lines.append("  not supported                    \(list(summary.unsupported))")

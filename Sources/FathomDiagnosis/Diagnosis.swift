@@ -13,8 +13,17 @@ public struct Diagnosis: Sendable {
     /// Whether something was found that hurts training; notes do not count.
     public var isHealthy: Bool { !findings.contains { $0.severity > .note } }
 
+    /// Mistakes that are notes only because the network trains all the same, the most suspicious first.
+    var suspects: [Finding] {
+        func all(_ findings: [Finding]) -> [Finding] { findings.flatMap { [$0] + all($0.symptoms) } }
+        return all(findings).
+            .filter { $0.severity == .note && $0.suspected != nil && Counterfactual.rules.contains($0.rule) }
+            .sorted { ($0.suspected ?? .note, $0.confidence) > ($1.suspected ?? .note, $1.confidence) }
+    }
+
     /// Judges the evidence by every rule.
     public init(_ evidence: Evidence, rules: [Rule] = Rule.all) {
+        let evidence = evidence.settling()
         var found: [Finding] = []
         var undecided: [(String, String)] = []
         var healthy: [String] = []

@@ -94,6 +94,7 @@ extension LabelledCase {
         data.train = try retargeted(data.train, &notes)
         data.test = try data.test.map { (part) throws(DataError) in try retargeted(part, &notes) }
         try data.cut(&notes)
+        try data.putChannelsLast(inputShape)
         try data.scale(change?.scaling ?? .once, self, &notes)
         // Without rows of their own to judge by, the unchanged training rows are taken.
         var test = data.test ?? data.train

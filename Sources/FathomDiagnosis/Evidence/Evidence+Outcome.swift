@@ -27,6 +27,13 @@ extension Evidence {
         guard finding.severity > .note, trains else { return .finding(finding) }
         let standing = standing
         var finding = finding
+        finding.suspected = finding.severity
+        if let tried = counterfactuals.first(where: { $0.rule == finding.rule }) {
+            finding.severity = tried.isHarm ? .warning : .note
+            finding.text += " It trains all the same: \(standing.summary(setup))." + tried.text
+            finding.evidence.append(.init("\(tried.skillName) gained when put right", tried.gain, expected: "about 0"))
+            return .finding(finding)
+        }
         switch harmless {
         case .note: finding.severity = .note
         case .noteUnlessBehind: finding.severity = standing.isBehind ? .warning : .note

@@ -32,21 +32,39 @@ struct TrialSubject: Sendable {
         workPerStep = 6 * Double(parameters) * Double(trainer.rowsPerStep) + 2e5 * tensors
     }
 
+    /// What came of one training.
+    struct Outcome: Sendable {
+        /// Accuracy or R² on the held-out rows, at least −1; `nil` when values stopped being numbers.
+        var skill: Double?
+        /// The same in between.
+        var curve: [PairedSpeed.Point] = []
+    }
+
     /// Trains for some steps.
     ///
-    /// - Returns: accuracy or R² on the held-out rows, at least −1; `nil` when values stopped being numbers.
-    func skill(seed: UInt64, steps: Int, stop: StopRequest) throws -> Double? {
+    /// - Parameter evaluations: how often the skill is measured on the way, at steps spaced like powers.
+    func run(seed: UInt64, steps: Int, evaluations: Int, stop: StopRequest) throws -> Outcome {
         let trainer = try patient.trainer(prepared, seed: seed)
         trainer.reportEvery = 1
         // Schedules that follow the validation loss need it.
         trainer.evaluatesEpochs = patient.configuration.schedule.name.lowercased().contains("plateau")
+        let marks = Set(Watcher.spaced(steps, evaluations))
+        var outcome = Outcome()
         do {
             try trainer.run { event in
                 guard case .step(let step) = event else { return }
+                if marks.contains(step.step), let skill = skill(of: trainer) {
+                    outcome.curve.append(.init(work: Double(step.step) * workPerStep, skill: skill))
+                }
                 if step.step >= steps || stop.isRequested { trainer.stop.stop() }
             }
-        } catch TrainingError.nonFinite { return nil }
-        // An output that no answer can be read from, such as a single one for ten classes, has learnt nothing either.
+        } catch TrainingError.nonFinite { return outcome }
+        outcome.skill = skill(of: trainer)
+        return outcome
+    }
+
+    /// `nil` for an output that no answer can be read from, such as a single one for ten classes: it has learnt nothing.
+    private func skill(of trainer: Trainer) -> Double? {
         guard let values = try? trainer.evaluate(trainer.heldOut.data),
             let skill = values.first(where: { $0.name != "loss" })?.value, skill.isFinite
         else { return nil }
