@@ -16,9 +16,11 @@ public struct Diagnosis: Sendable {
     /// Mistakes that are notes only because the network trains all the same, the most suspicious first.
     var suspects: [Finding] {
         func all(_ findings: [Finding]) -> [Finding] { findings.flatMap { [$0] + all($0.symptoms) } }
-        return all(findings).
-            .filter { $0.severity == .note && $0.suspected != nil && Counterfactual.rules.contains($0.rule) }
-            .sorted { ($0.suspected ?? .note, $0.confidence) > ($1.suspected ?? .note, $1.confidence) }
+        let notes = all(findings).filter { $0.severity == .note && Counterfactual.rules.contains($0.rule) }
+        return notes.filter { $0.suspected != nil }.sorted { a, b in
+            let (first, second) = (a.suspected ?? .note, b.suspected ?? .note)
+            return first == second ? a.confidence > b.confidence : first > second
+        }
     }
 
     /// Judges the evidence by every rule.

@@ -131,11 +131,16 @@ public struct Doctor: Sendable {
         return watcher.evidence
     }
 
+    /// From so many operations a row on, a network is looked at with fewer rows and steps: a convolutional network of some
+    /// layers.
+    static let heavy = 3e6
+
     /// How many steps of a patient are watched.
     package func watchedSteps(_ setup: Setup) -> Int {
-        // Three passes of two operations a weight, and some µs for every layer of however small a network.
-        let work = 6 * Double(setup.parameters) * Double(setup.batch) + 4e5 * Double(max(setup.layers.count, 1))
-        let affordable = Int(max(300, min(Double(settings.maxSteps), settings.budget / work)))
+        // Three passes, and some µs for every layer of however small a network.
+        let work = 3 * setup.work * Double(setup.batch) + 4e5 * Double(max(setup.layers.count, 1))
+        let least = setup.work > Self.heavy ? 150.0 : 300
+        let affordable = Int(max(least, min(Double(settings.maxSteps), settings.budget / work)))
         return max(1, min(setup.plannedSteps, affordable))
     }
 

@@ -11,7 +11,9 @@ struct TrialSubject: Sendable {
     let prepared: PreparedData
     /// Steps of a whole training.
     let plannedSteps: Int
-    /// Floating-point operations of one step, roughly.
+    /// Floating-point operations of one row, forward.
+    let workPerRow: Double
+    /// Of one step, roughly.
     let workPerStep: Double
 
     /// - Throws: for a set-up that cannot be built.
@@ -26,10 +28,10 @@ struct TrialSubject: Sendable {
         prepared = try patient.prepared()
         let trainer = try patient.trainer(prepared)
         plannedSteps = trainer.stepsPerEpoch * patient.configuration.training.epochs
-        let parameters = trainer.step.declarations.reduce(0) { $0 + ($1.role == .parameter ? $1.count : 0) }
         let tensors = Double(max(trainer.step.declarations.count, 1))
-        // Three passes of two operations a weight, and some µs for every tensor of however small a network.
-        workPerStep = 6 * Double(parameters) * Double(trainer.rowsPerStep) + 2e5 * tensors
+        workPerRow = Work.forward(trainer.model, input: prepared.split.train.inputs.rowShape) ?? 0
+        // Three passes, and some µs for every tensor of however small a network.
+        workPerStep = 3 * workPerRow * Double(trainer.rowsPerStep) + 2e5 * tensors
     }
 
     /// What came of one training.
@@ -48,7 +50,10 @@ struct TrialSubject: Sendable {
         trainer.reportEvery = 1
         // Schedules that follow the validation loss need it.
         trainer.evaluatesEpochs = patient.configuration.schedule.name.lowercased().contains("plateau")
-        let marks = Set(Watcher.spaced(steps, evaluations))
+        // Measuring must not cost more than the training itself.
+        let each = Double(trainer.heldOut.data.rowCount) * workPerRow + 1
+        let most = Int(min(Double(evaluations), max(Double(steps) * workPerStep / each, 2)))
+        let marks = Set(Watcher.spaced(steps, most))
         var outcome = Outcome()
         do {
             try trainer.run { event in
