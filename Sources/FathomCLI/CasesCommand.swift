@@ -32,10 +32,14 @@ struct CasesCommand: ParsableCommand {
     @Option(name: .long, help: "The most rows to learn from; larger sets are cut, and the output says so.")
     var rows = 6000
 
+    @Option(name: .long, help: "Threads; the outcome does not depend on them.")
+    var threads: Int?
+
     @OptionGroup var output: OutputOptions
 
     func run() throws {
         guard 10...10_000_000 ~= rows else { throw UsageError("--rows must be between 10 and 10000000") }
+        if let threads, !(1...1024).contains(threads) { throw UsageError("--threads must be between 1 and 1024") }
         guard let bytes = FileManager.default.contents(atPath: file) else {
             throw UsageError("cannot read '\(Format.safe(file))'")
         }
@@ -48,6 +52,7 @@ struct CasesCommand: ParsableCommand {
         var runner = CaseRunner(folder: URL(fileURLWithPath: file).deletingLastPathComponent().path)
         runner.sets = data ?? DataFolders.all.first
         runner.rows = rows
+        runner.doctor.settings.threads = threads
         if treat {
             let doctor = runner.doctor
             runner.treat = { try doctor.treat($0, stop: stop) }

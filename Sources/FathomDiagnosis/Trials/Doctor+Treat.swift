@@ -66,7 +66,7 @@ private struct Trials {
     }
 
     private let doctor: Doctor
-    private let settings: Treatment.Settings
+    private var settings: Treatment.Settings
     private let diagnosis: Diagnosis
     private let stop: StopRequest
     private let findings: [Finding]
@@ -81,6 +81,9 @@ private struct Trials {
     private let start: ContinuousClock.Instant
     /// Which part of a planned training is run.
     private var share = 1.0
+    /// Whether every run costs so much that fewer are made.
+    private var isThrifty = false
+    private static let leastSteps = 60.0
     /// The most work of one run.
     private var runLimit = Double.infinity
     /// Treatments that are compared with the control in the finals.
@@ -114,7 +117,13 @@ private struct Trials {
         control = Candidate(patient: setup.patient, subject: try? TrialSubject(setup.patient))
         if let subject = control.subject {
             let planned = Double(subject.plannedSteps) * subject.workPerStep
-            let each = settings.budget / Double(max(runs, 1))
+            var each = settings.budget / Double(max(runs, 1))
+            if subject.workPerRow > Doctor.heavy {
+                // Fewer things are tried then, over no fewer seeds, and no run is so short that it says nothing.
+                isThrifty = true
+                (settings.candidates, settings.finalists) = (min(settings.candidates, 3), 1)
+                each = max(2.5 * each, Self.leastSteps * subject.workPerStep)
+            }
             share = min(1, each / max(planned, 1))
             // A remedy may train longer; not without end.
             runLimit = max(8 * share * planned, each)
@@ -202,7 +211,7 @@ private struct Trials {
             return treatment("", [], "Nothing was found that calls for a treatment.")
         }
         var known = [control]
-        try run(&known, seeds + screening, evaluations: Self.evaluations)
+        try run(&known, seeds + (isThrifty ? [] : screening), evaluations: Self.evaluations)
         control = known[0]
         let reached = control.mean(seeds)
         progress(.note("control: \(skillName) \(brief(reached)) over \(seeds.count) seeds"))
@@ -218,7 +227,7 @@ private struct Trials {
         let best = try screen(&candidates, &eliminated, progress)
         var finalists: [Candidate] = []
         if let best {
-            let built = try buildUp(best, progress)
+            let built = isThrifty ? best : try buildUp(best, progress)
             finalists.append(built)
             if built.remedies.count > best.remedies.count { finalists.append(best) }
             finalists += candidates.filter { other in !finalists.contains { $0.title == other.title } }
@@ -315,7 +324,7 @@ private struct Trials {
             }
             if !isKnown { found.append(candidate) }
         }
-        for (rank, finding) in findings.prefix(5).enumerated() {
+        for (rank, finding) in findings.prefix(isThrifty ? 2 : 5).enumerated() {
             let own = suggestions(finding).prefix(rank == 0 ? settings.candidates : max(1, settings.candidates / 3))
             for suggestion in own { add(adding(suggestion, for: finding, to: control)) }
         }
@@ -356,18 +365,20 @@ private struct Trials {
         guard !candidates.isEmpty else { return nil }
         eliminated += candidates.filter { $0.subject == nil }
         candidates.removeAll { $0.subject == nil }
-        let rounds: [(seeds: [UInt64], part: Double)] = [
-            (Array(screening.prefix(1)), 1.0 / 3), (Array(screening.prefix(2)), 1), (screening, 1),
-        ]
+        let rounds: [(seeds: [UInt64], part: Double)] =
+            isThrifty
+            ? [(Array(screening.prefix(1)), 1)]
+            : [(Array(screening.prefix(1)), 1.0 / 3), (Array(screening.prefix(2)), 1), (screening, 1)]
         for (round, stage) in rounds.enumerated() {
-            let keep = round == 0 ? (candidates.count + 1) / 2 + 1 : max(settings.finalists, (candidates.count + 1) / 2)
+            let keep = round == 0 && !isThrifty ? (candidates.count + 1) / 2 + 1 : max(settings.finalists, (candidates.count + 1) / 2)
             if round == 0, candidates.count <= settings.finalists { continue }
             if stop.isRequested { break }
             progress(.note("round \(round + 1): \(candidates.count) candidates, \(stage.seeds.count) seeds"))
             try run(&candidates, stage.seeds, part: stage.part)
-            // Equal ones stay in the order of the findings.
+            // Equal ones, as far as that is of use, stay in the order of the findings.
             let order = candidates.indices.sorted {
-                let (a, b) = (candidates[$0].mean(stage.seeds), candidates[$1].mean(stage.seeds))
+                let a = (candidates[$0].mean(stage.seeds) / settings.smallestGain).rounded()
+                let b = (candidates[$1].mean(stage.seeds) / settings.smallestGain).rounded()
                 return a == b ? $0 < $1 : a > b
             }
             let lost = round < rounds.count - 1 ? order.dropFirst(keep) : []
@@ -559,13 +570,15 @@ private struct Trials {
             if !isGain, isShown(speed, gain, look, least: settings.smallestSpeedup) {
                 return trial(candidate, used, moved ? .faster : .gainWithoutMechanism, moved: moved, speed)
             }
-            let isOpen =
+            let seems =
                 gain.gain >= settings.smallestGain && gain.gain > gain.standardError
                 || speed.map { $0.factor >= settings.smallestSpeedup && $0.isOpen } ?? false
-            // The first look is followed by a second in any case; more are made where they cost a quarter of the whole.
+            // What seems to be a gain gets a second look in any case. Where a gain is neither shown nor excluded, as where
+            // one start in five fails, more are made while they cost a small part of the whole.
+            let isOpen = seems || gain.interval().upperBound >= settings.smallestGain
             let cost = Double(used.count) * (work(control) + work(candidate))
-            guard isOpen, moved, look + 1 < Self.looks.count, look == 0 || cost <= settings.budget / 4, !stop.isRequested
-            else {
+            let isCheap = cost <= settings.budget / (seems ? 4 : 16)
+            guard isOpen, moved, look + 1 < Self.looks.count, look == 0 && seems || isCheap, !stop.isRequested else {
                 let verdict: Treatment.Verdict = isGain ? .gainWithoutMechanism : moved ? .symptomGone : .noGain
                 return trial(candidate, used, verdict, moved: moved, speed)
             }
