@@ -60,28 +60,11 @@ let package = Package(
             ]),
 
         // Small programs that use the library and fail when their result is not what it should be.
-        .executableTarget(name: "DigitsExample", dependencies: ["Fathom"], path: "Examples/Digits"),
-        .executableTarget(name: "RegressionExample", dependencies: ["Fathom"], path: "Examples/Regression"),
-        .executableTarget(name: "SpiralsExample", dependencies: ["Fathom"], path: "Examples/Spirals"),
-        .executableTarget(name: "CustomLayerExample", dependencies: ["Fathom"], path: "Examples/CustomLayer"),
-        .executableTarget(name: "DoctorExample", dependencies: ["Fathom"], path: "Examples/Doctor"),
-        .executableTarget(name: "ServerExample", dependencies: ["Fathom"], path: "Examples/Server"),
 
         // The table of operations with their cases, which the graph's and the runtime's tests share; golden values.
         .target(name: "CAllocations", path: "Tests/Allocations"),
         .target(name: "FathomTestSupport", dependencies: ["FathomGraph", "FathomReference"], path: "Tests/Support"),
-        .testTarget(name: "FathomGraphTests", dependencies: ["FathomGraph", "FathomReference", "FathomTestSupport"]),
-        .testTarget(
-            name: "FathomRuntimeTests",
-            dependencies: [
-                "FathomGraph", "FathomReference", "FathomRuntime", "FathomNN", "CFathomKernels", "CAllocations",
-                "FathomTestSupport",
-            ]),
-        .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
-        .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
-        .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
         .testTarget(name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis"], exclude: ["Cases"]),
-        .testTarget(name: "FathomCLITests", dependencies: ["FathomTraining", "FathomCLI"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -149,6 +149,7 @@ struct CasesCommand: ParsableCommand {
         if treated {
             lines.append("  repaired with proof              \(summary.repaired)")
             lines.append("    of these by less work alone    \(list(summary.repairedBySpeed))")
+            lines.append("    not, with nothing to gain      \(list(summary.nothingToGain))")
             lines.append("  beyond a configuration           \(list(summary.beyondConfiguration))")
         }
         lines.append("  labels doubtful                  \(list(summary.labelDoubtful))")

@@ -146,7 +146,9 @@ struct CaseData {
         for folder in [sets, sets + "/tabular"] {
             for name in ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() {
                 let stem = Keras.key(String(name.dropLast(4))).replacing(/data$/, with: "")
-                guard name.hasSuffix(".csv"), stem.count >= 4, key.hasPrefix(stem), !key.hasPrefix("iris") else { continue }
+                guard name.hasSuffix(".csv"), stem.count >= 4, key.hasPrefix(stem), !key.hasPrefix("iris") else {
+                    continue
+                }
                 return try table(folder + "/" + name, labelled, places)
             }
         }

@@ -271,7 +271,8 @@ struct CaseFormula {
                 guard take("("), take(word: "x"), take(")") else { return nil }
                 return .row(function)
             }
-            guard let function = Self.functions[word.lowercased()], take("("), let inner = choice(depth: depth), take(")")
+            guard let function = Self.functions[word.lowercased()], take("("), let inner = choice(depth: depth),
+                take(")")
             else { return nil }
             return .function(function, inner)
         }

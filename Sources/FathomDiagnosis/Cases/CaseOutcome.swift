@@ -132,6 +132,8 @@ public struct CaseSummary: Sendable, Encodable {
     /// Found faulty by what no configuration can put right, such as labels in another order than their inputs; nothing is
     /// proven to help.
     public let beyondConfiguration: [String]
+    /// Not repaired, because there is nothing to gain: what was found has moved, and the interval excludes a gain of use.
+    public let nothingToGain: [String]
     public let unsupported: [String]
     public let errors: [String]
     /// Labelled normal, but they stay at chance; not among the false alarms.
@@ -143,22 +145,31 @@ public struct CaseSummary: Sendable, Encodable {
         let judged = outcomes.filter { $0.status == .healthy || $0.status == .faulty }
         let faulty = judged.filter { $0.label == .buggy }
         let normal = judged.filter { $0.label == .normal && $0.remark != .labelDoubtful }
-        let hopeless = faulty.filter { $0.repair?.verdict == CaseOutcome.Repair.beyondConfiguration }
-        let treated = faulty.filter { one in one.repair != nil && !hopeless.contains { $0.id == one.id } }
-        func isRepaired(_ outcome: CaseOutcome, _ verdicts: Treatment.Verdict...) -> Bool {
-            verdicts.contains { $0.rawValue == outcome.repair?.verdict }
-        }
-        func ids(_ which: (CaseOutcome) -> Bool) -> [String] { outcomes.filter(which).map(\.id) }
+        let treated = faulty.filter { $0.repair != nil && !$0.isBeyondConfiguration }
         cases = outcomes.count
         recall = Share(count: faulty.count { $0.status == .faulty }, total: faulty.count)
         falseAlarms = Share(count: normal.count { $0.status == .faulty }, total: normal.count)
         rightCauseFirst = Share(count: faulty.count { $0.rightCauseFirst == true }, total: faulty.count)
-        repaired = Share(count: treated.count { isRepaired($0, .proven, .faster) }, total: treated.count)
-        repairedBySpeed = treated.filter { isRepaired($0, .faster) }.map(\.id)
-        beyondConfiguration = hopeless.map(\.id)
-        unsupported = ids { $0.status == .unsupported }
-        errors = ids { $0.status == .error }
-        labelDoubtful = ids { $0.remark == .labelDoubtful }
-        trainsWell = ids { $0.remark == .trainsWell }
+        repaired = Share(count: treated.count { $0.isProven || $0.isFaster }, total: treated.count)
+        repairedBySpeed = treated.filter(\.isFaster).map(\.id)
+        nothingToGain = treated.filter(\.hasNothingToGain).map(\.id)
+        beyondConfiguration = faulty.filter(\.isBeyondConfiguration).map(\.id)
+        unsupported = outcomes.filter { $0.status == .unsupported }.map(\.id)
+        errors = outcomes.filter { $0.status == .error }.map(\.id)
+        labelDoubtful = outcomes.filter { $0.remark == .labelDoubtful }.map(\.id)
+        trainsWell = outcomes.filter { $0.remark == .trainsWell }.map(\.id)
+    }
+}
+
+extension CaseOutcome {
+    fileprivate var isProven: Bool { repair?.verdict == Treatment.Verdict.proven.rawValue }
+    fileprivate var isFaster: Bool { repair?.verdict == Treatment.Verdict.faster.rawValue }
+    fileprivate var isBeyondConfiguration: Bool { repair?.verdict == Repair.beyondConfiguration }
+
+    /// Whether something moved what was found, and its interval excludes a gain of use.
+    fileprivate var hasNothingToGain: Bool {
+        guard let repair, !isProven, !isFaster else { return false }
+        let smallest = Treatment.Settings().smallestGain
+        return repair.trials.contains { $0.mechanismMoved && ($0.interval?.last ?? 1) < smallest }
     }
 }

@@ -40,8 +40,9 @@ enum CaseRecipes {
             .compactMap { match in rows(String(match.2)).map { (name: match.1.lowercased(), rows: $0) } }
         guard lists.count >= 2 else { return nil }
         let x = lists.firstIndex { $0.name.hasPrefix("x") } ?? 0
-        guard let y = lists.indices.first(where: { $0 != x && lists[$0].name.hasPrefix("y") })
-            ?? lists.indices.first(where: { $0 != x })
+        guard
+            let y = lists.indices.first(where: { $0 != x && lists[$0].name.hasPrefix("y") })
+                ?? lists.indices.first(where: { $0 != x })
         else { return nil }
         return Table(inputs: lists[x].rows, targets: lists[y].rows)
     }

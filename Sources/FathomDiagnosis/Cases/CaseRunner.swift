@@ -25,7 +25,8 @@ public struct CaseRunner: Sendable {
         case .failure(let error):
             return CaseOutcome(
                 id: error.id, status: .error, label: nil, faults: [], agrees: nil, rightCauseFirst: nil, remark: nil,
-                findings: [], skill: nil, weighed: [], repair: nil, unsupported: [], notes: [], error: error.description, steps: nil,
+                findings: [], skill: nil, weighed: [], repair: nil, unsupported: [], notes: [],
+                error: error.description, steps: nil,
                 seconds: 0)
         }
         func outcome(
@@ -44,7 +45,8 @@ public struct CaseRunner: Sendable {
                 agrees: hasVerdict ? (status == .faulty) == (labelled.label.status == .buggy) : nil,
                 rightCauseFirst: hasVerdict && labelled.label.status == .buggy ? isRight ?? false : nil,
                 remark: remark, findings: diagnosis?.findings.map { CaseOutcome.Line($0) } ?? [], skill: skill,
-                weighed: diagnosis?.evidence.counterfactuals ?? [], repair: repair, unsupported: rebuilt?.unsupported ?? [], notes: rebuilt?.notes ?? [], error: error,
+                weighed: diagnosis?.evidence.counterfactuals ?? [], repair: repair,
+                unsupported: rebuilt?.unsupported ?? [], notes: rebuilt?.notes ?? [], error: error,
                 steps: diagnosis?.evidence.course?.steps, seconds: (ContinuousClock().now - start).seconds)
         }
         let rebuilt: RebuiltCase

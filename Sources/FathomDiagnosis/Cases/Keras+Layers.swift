@@ -145,7 +145,8 @@ extension Keras {
 
     /// Extents, stride and padding of a window, as Keras writes them.
     private static func window(
-        _ name: String, _ o: inout LayerOptions, _ keys: String..., otherwise extents: [Double]?, _ notes: inout CaseNotes
+        _ name: String, _ o: inout LayerOptions, _ keys: String..., otherwise extents: [Double]?,
+        _ notes: inout CaseNotes
     ) -> [String: OptionValue] {
         var options: [String: OptionValue] = [:]
         let isPool = extents != nil
@@ -221,7 +222,9 @@ private struct LayerOptions {
         let items = if case .list(let list) = value { list } else { [value] }
         var numbers: [Double] = []
         for item in items {
-            guard case .number(let number) = item, let whole = Int(exactly: number), 1...(1 << 20) ~= whole else { break }
+            guard case .number(let number) = item, let whole = Int(exactly: number), 1...(1 << 20) ~= whole else {
+                break
+            }
             numbers.append(number)
         }
         if !items.isEmpty, numbers.count == items.count { return numbers }

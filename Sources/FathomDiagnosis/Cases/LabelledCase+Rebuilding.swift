@@ -81,7 +81,8 @@ extension LabelledCase {
         if l2 > 0 {
             configuration.optimization.optimizer.options["weightDecay"] = .number(2 * l2)
             let hasBias = network.layers.contains {
-                $0.kind == "highway" || ["dense", "convolution"].contains($0.kind) && $0.options["bias"] != .flag(false)
+                $0.kind == "highway"
+                    || ["dense", "convolution"].contains($0.kind) && $0.options["bias"] != .flag(false)
             }
             let isScaled = network.layers.contains {
                 ["batchNorm", "layerNorm"].contains($0.kind) && $0.options["affine"] != .flag(false)

@@ -12,7 +12,7 @@ extension Evidence {
     }
 
     /// How much a finding of the set-up weighs when the network trains all the same.
-    enum Harmless {
+    package enum Harmless {
         /// What did no harm is worth knowing.
         case note
         /// As a note, unless the network stays behind what simple methods reach by more than chance: then it is what holds
@@ -23,7 +23,7 @@ extension Evidence {
     }
 
     /// A finding of the set-up after the course.
-    func tempered(_ finding: Finding, _ harmless: Harmless = .note) -> Rule.Judgement {
+    package func tempered(_ finding: Finding, _ harmless: Harmless = .note) -> Rule.Judgement {
         guard finding.severity > .note, trains else { return .finding(finding) }
         let standing = standing
         var finding = finding

@@ -150,7 +150,8 @@ final class Examiner {
             width: sums.count / max(rows, 1),
             input: Examination.Signal(x, rows: rows), inputOffCentre: Examination.Signal.offCentre(x, rows: rows),
             inputConditionNumber: row.weights.isEmpty
-                ? nil : secondMomentConditionNumber(
+                ? nil
+                : secondMomentConditionNumber(
                     Array(x.prefix(Self.mostPlaces * features)), rows: min(places, Self.mostPlaces), columns: features,
                     limit: 64),
             sums: Examination.Signal(sums, rows: rows),

@@ -83,7 +83,9 @@ extension [LayerSpec] {
                 let next = self[i...].first { $0.kind != "dropout" }
                 if next?.isActivation != true {
                     if next?.isAffine ?? isFollowed {
-                        if let owner = result.lastIndex(where: \.isAffine) { result[owner] = initialized(result[owner]) }
+                        if let owner = result.lastIndex(where: \.isAffine) {
+                            result[owner] = initialized(result[owner])
+                        }
                         result.append(activation)
                     }
                     isOpen = false

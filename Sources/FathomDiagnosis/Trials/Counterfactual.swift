@@ -34,7 +34,8 @@ public struct Counterfactual: Sendable, Codable {
     /// As sentences behind a finding.
     var text: String {
         var text = " Put right (\(Words.lowercasedFirst(title))), it reaches \(skillName) \(short(after)) instead of "
-        text += "\(short(before)) (gain \(short(interval.lowerBound))…\(short(interval.upperBound)), \(seeds) pairs of runs)"
+        text +=
+            "\(short(before)) (gain \(short(interval.lowerBound))…\(short(interval.upperBound)), \(seeds) pairs of runs)"
         if let speed {
             text += ", and comes as far in \(short(1 / speed.factor)) of the work "
             text += "(\(short(1 / speed.interval.upperBound))…\(short(1 / speed.interval.lowerBound)))"

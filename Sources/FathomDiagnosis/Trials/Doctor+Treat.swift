@@ -95,7 +95,9 @@ private struct Trials {
     private var firstSeed: UInt64 { diagnosis.evidence.setup.patient.configuration.training.seed }
     private var seeds: [UInt64] { (0..<UInt64(max(settings.seeds, 5))).map { firstSeed &+ $0 } }
     /// Seeds of the looks that follow the first: as many again each time.
-    private func moreSeeds(_ known: Int) -> [UInt64] { (0..<UInt64(known)).map { firstSeed &+ 100 &+ UInt64(known) &+ $0 } }
+    private func moreSeeds(_ known: Int) -> [UInt64] {
+        (0..<UInt64(known)).map { firstSeed &+ 100 &+ UInt64(known) &+ $0 }
+    }
     /// Those that candidates are chosen by.
     private var screening: [UInt64] { (0..<3).map { firstSeed &+ 1000 &+ $0 } }
 
@@ -260,13 +262,15 @@ private struct Trials {
                 (gain, speed) = (self.gain(candidate, used, over: control), self.speed(candidate, used))
                 // Of what is left to be gained a third at least; of a training that was cut short only the pace is known.
                 let least = max(2 * settings.smallestGain, (1 - control.mean(used)) / 3)
-                isHarm = share == 1 && gain.gain >= least && isShown(gain, look)
+                isHarm =
+                    share == 1 && gain.gain >= least && isShown(gain, look)
                     || isShown(speed, gain, look, least: Counterfactual.smallestSpeedup)
                 let isOpen =
                     share == 1 && gain.gain >= least && gain.gain > gain.standardError
                     || speed.map { $0.factor >= Counterfactual.smallestSpeedup && $0.isOpen } ?? false
                 let cost = Double(used.count) * (work(control) + work(candidate))
-                guard !isHarm, isOpen, look + 1 < Self.looks.count, cost <= settings.budget / 4, !stop.isRequested else {
+                guard !isHarm, isOpen, look + 1 < Self.looks.count, cost <= settings.budget / 4, !stop.isRequested
+                else {
                     break
                 }
                 let more = moreSeeds(used.count)
@@ -370,7 +374,9 @@ private struct Trials {
             ? [(Array(screening.prefix(1)), 1)]
             : [(Array(screening.prefix(1)), 1.0 / 3), (Array(screening.prefix(2)), 1), (screening, 1)]
         for (round, stage) in rounds.enumerated() {
-            let keep = round == 0 && !isThrifty ? (candidates.count + 1) / 2 + 1 : max(settings.finalists, (candidates.count + 1) / 2)
+            let keep =
+                round == 0 && !isThrifty
+                ? (candidates.count + 1) / 2 + 1 : max(settings.finalists, (candidates.count + 1) / 2)
             if round == 0, candidates.count <= settings.finalists { continue }
             if stop.isRequested { break }
             progress(.note("round \(round + 1): \(candidates.count) candidates, \(stage.seeds.count) seeds"))
@@ -415,7 +421,9 @@ private struct Trials {
             for (remedy, owner) in owners(base) where remedy.id != dropped.id {
                 left = adding(.init(remedy.id, remedy.title), for: owner, to: left) ?? left
             }
-            guard left.subject != nil, !left.remedies.isEmpty, left.remedies.count < base.remedies.count else { continue }
+            guard left.subject != nil, !left.remedies.isEmpty, left.remedies.count < base.remedies.count else {
+                continue
+            }
             left.skills = [:]
             left.courses = [:]
             var one = [left]
@@ -633,8 +641,8 @@ private struct Trials {
         return Treatment.Trial(
             remedies: candidate.remedies.map(\.id), title: candidate.title, reason: candidate.reason,
             isRandom: candidate.isRandom, seeds: seeds, control: seeds.map { control.skills[$0] ?? trivial },
-            treated: seeds.map { candidate.skills[$0] ?? trivial }, gain: isKnown ? gain.gain : 0,
-            interval: isKnown ? gain.interval() : -2...2, mechanismMoved: moved,
+            treated: seeds.map { candidate.skills[$0] ?? trivial }, gain: isKnown ? gain.reported.gain : 0,
+            interval: isKnown ? gain.reported.interval : -2...2, mechanismMoved: moved,
             verdict: candidate.subject == nil ? .failed : verdict,
             sameLength: long.map { long in seeds.compactMap { long.skills[$0] } },
             speed: speed.map { .init(factor: $0.factor, interval: $0.interval()) },
@@ -656,7 +664,8 @@ private struct Trials {
             lines.append(
                 "Finalists ran on \(seeds.count) seeds or more beside the control, other ones than they were chosen by; "
                     + "proven means a gain of at least \(settings.smallestGain) whose interval, widened for "
-                    + "\(compared) finalists, the looks at them and both measures, excludes 0, and a finding that has moved.")
+                    + "\(compared) finalists, the looks at them and both measures, excludes 0, and a finding that has moved."
+            )
             if let winner = trials.first(where: { $0.verdict == .proven && !$0.isRandom }) {
                 lines.append("Proven: \(winner.title).")
             } else if let winner = trials.first(where: { $0.verdict == .faster && !$0.isRandom }) {

@@ -59,7 +59,7 @@ public struct Treatment: Sendable, Codable {
         /// Held-out skill (accuracy, or R²) by seed.
         public let control: [Double]
         public let treated: [Double]
-        /// Mean of the paired differences, with a 95 % interval.
+        /// Mean of the paired differences, with a 95 % interval; the median where only that excludes 0.
         public let gain: Double
         public let interval: ClosedRange<Double>
         public let mechanismMoved: Bool
