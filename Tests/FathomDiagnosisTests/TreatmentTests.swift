@@ -78,8 +78,8 @@ import Testing
 
     /// One run in ten that blows up hides a sure gain from the mean, not from the median.
     @Test func theMedianOfManyPairs() throws {
-        let control = (0..<20).map { $0 % 10 == 3 ? -1 : 0.84 + 0.001 * Double($0 % 3) }
-        let treated = (0..<20).map { 0.86 + 0.002 * Double($0 % 4) }
+        let control = (0..<20).map { (i: Int) -> Double in i % 10 == 3 ? -1 : 0.84 + 0.001 * Double(i % 3) }
+        let treated = (0..<20).map { (i: Int) -> Double in 0.86 + 0.002 * Double(i % 4) }
         let gain = PairedGain(control: control, treated: treated, rows: 1 << 50, isAccuracy: false)
         #expect(abs(gain.medianGain - 0.022) < 0.002)
         // Of 20 signs 5 or fewer agree with probability 0.0207 at even odds, 6 with 0.0577: the sixth from either end.
@@ -90,7 +90,7 @@ import Testing
         #expect(gain.interval(confidence: 1 - 0.05 / 20).lowerBound < 0)
         // Signs at even odds are nothing, and five pairs are too few for an order.
         let even = PairedGain(
-            control: [Double](repeating: 0.5, count: 20), treated: (0..<20).map { 0.5 + ($0 % 2 == 0 ? 0.1 : -0.1) },
+            control: [Double](repeating: 0.5, count: 20), treated: (0..<20).map { (i: Int) -> Double in i % 2 == 0 ? 0.6 : 0.4 },
             rows: 1 << 50, isAccuracy: true)
         #expect(!even.isShown(comparisons: 1, smallest: 0.01))
         let five = PairedGain(
