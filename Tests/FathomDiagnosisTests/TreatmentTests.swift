@@ -90,7 +90,8 @@ import Testing
         #expect(gain.interval(confidence: 1 - 0.05 / 20).lowerBound < 0)
         // Signs at even odds are nothing, and five pairs are too few for an order.
         let even = PairedGain(
-            control: [Double](repeating: 0.5, count: 20), treated: (0..<20).map { (i: Int) -> Double in i % 2 == 0 ? 0.6 : 0.4 },
+            control: [Double](repeating: 0.5, count: 20),
+            treated: (0..<20).map { (i: Int) -> Double in i % 2 == 0 ? 0.6 : 0.4 },
             rows: 1 << 50, isAccuracy: true)
         #expect(!even.isShown(comparisons: 1, smallest: 0.01))
         let five = PairedGain(
