@@ -337,41 +337,6 @@ import Testing
         #expect(none.winner == nil)
     }
 
-    // MARK: What looks wrong in a network that trains
-
-    private static func suspicious(_ id: String, suggests remedy: String, fires: @escaping @Sendable (Evidence) -> Bool)
-        -> Rule
-    {
-        Rule(id, id, stage: .before, explanation: .init(what: "", mathematics: "", threshold: "")) { evidence in
-            guard fires(evidence) else { return .healthy }
-            return evidence.tempered(
-                Finding(id, id, severity: .failure, confidence: 1, "", suggestions: [.init(remedy, "test")]))
-        }
-    }
-
-    @Test func aMistakeThatCostsIsNoNote() throws {
-        // It trains, at a tenth of the pace.
-        let patient = try Self.slow()
-        let costly = Self.doctor([
-            Self.suspicious("learningRateRange", suggests: "raiseLearningRate") { $0.setup.learningRate < 0.01 }
-        ])
-        let found = try costly.examine(patient)
-        #expect(found.evidence.trains && !found.isHealthy)
-        let tried = try #require(found.evidence.counterfactuals.first)
-        #expect(tried.isHarm && (tried.speed?.interval.lowerBound ?? 0) > 1)
-        #expect(found.findings.first?.text.contains("Put right") == true)
-        // What makes no difference stays a note, and says so.
-        let idle = Self.doctor([Self.suspicious("learningRateRange", suggests: "clipGradients") { _ in true }])
-        let harmless = try idle.examine(patient)
-        #expect(harmless.isHealthy && harmless.evidence.counterfactuals.first?.isHarm == false)
-        #expect(harmless.findings.first?.text.contains("no difference that matters") == true)
-        // A choice is not tried: any network could be bettered there.
-        let choice = Self.doctor([
-            Self.suspicious("depthWithoutSkip", suggests: "raiseLearningRate") { $0.setup.learningRate < 0.01 }
-        ])
-        #expect(try choice.examine(patient).evidence.counterfactuals.isEmpty)
-    }
-
     @Test func nothingToGain() throws {
         let patient = try Self.digits("dense 16 relu, dense 10", epochs: 1)
         let none = Self.doctor([])
