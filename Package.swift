@@ -98,7 +98,8 @@ let package = Package(
         .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
         .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
         .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
-        .testTarget(name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis", "FathomTestSupport"]),
+        .testTarget(
+            name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis", "FathomTestSupport"], exclude: ["Cases"]),
         .testTarget(name: "FathomLabTests", dependencies: ["FathomLab", "FathomTestSupport"]),
         .testTarget(name: "FathomCLITests", dependencies: ["FathomData", "FathomTraining", "FathomCLI"]),
     ],

@@ -32,10 +32,14 @@ struct CasesCommand: ParsableCommand {
     @Option(name: .long, help: "The most rows to learn from; larger sets are cut, and the output says so.")
     var rows = 6000
 
+    @Option(name: .long, help: "Threads; the outcome does not depend on them.")
+    var threads: Int?
+
     @OptionGroup var output: OutputOptions
 
     func run() throws {
         guard 10...10_000_000 ~= rows else { throw UsageError("--rows must be between 10 and 10000000") }
+        if let threads, !(1...1024).contains(threads) { throw UsageError("--threads must be between 1 and 1024") }
         guard let bytes = FileManager.default.contents(atPath: file) else {
             throw UsageError("cannot read '\(Format.safe(file))'")
         }
@@ -48,6 +52,7 @@ struct CasesCommand: ParsableCommand {
         var runner = CaseRunner(folder: URL(fileURLWithPath: file).deletingLastPathComponent().path)
         runner.sets = data ?? DataFolders.all.first
         runner.rows = rows
+        runner.doctor.settings.threads = threads
         if treat {
             let doctor = runner.doctor
             runner.treat = { try doctor.treat($0, stop: stop) }
@@ -106,11 +111,21 @@ struct CasesCommand: ParsableCommand {
             if index == 0, outcome.rightCauseFirst == false { line += "  [not the labelled cause]" }
             lines.append(line)
         }
+        for tried in outcome.weighed {
+            var line = "  put right (\(tried.remedy)): \(number(tried.before)) → \(number(tried.after)), gain "
+            line += "[\(number(tried.interval.lowerBound)), \(number(tried.interval.upperBound))]"
+            if let speed = tried.speed { line += ", as far in 1/\(number(speed.factor)) of the work" }
+            lines.append(line + (tried.isHarm ? "" : "; no difference that matters"))
+        }
         if let repair = outcome.repair {
             var line = "  remedy \(repair.remedies.joined(separator: " + ")): \(repair.verdict), "
             line += "\(number(repair.before)) → \(number(repair.after))"
             if let interval = repair.interval {
                 line += ", gain \(number(repair.gain)) [\(number(interval[0])), \(number(interval[1]))]"
+            }
+            if let speed = repair.speed, let interval = repair.speedInterval {
+                line += ", as far in 1/\(number(speed)) of the work "
+                line += "[1/\(number(interval[0])), 1/\(number(interval[1]))]"
             }
             lines.append(line)
         }
@@ -131,7 +146,12 @@ struct CasesCommand: ParsableCommand {
             "  false alarms on those that train \(summary.falseAlarms)",
             "  right cause first                \(summary.rightCauseFirst)",
         ]
-        if treated { lines.append("  repaired with proof              \(summary.repaired)") }
+        if treated {
+            lines.append("  repaired with proof              \(summary.repaired)")
+            lines.append("    of these by less work alone    \(list(summary.repairedBySpeed))")
+            lines.append("    not, with nothing to gain      \(list(summary.nothingToGain))")
+            lines.append("  beyond a configuration           \(list(summary.beyondConfiguration))")
+        }
         lines.append("  labels doubtful                  \(list(summary.labelDoubtful))")
         lines.append("  train well though labelled faulty \(list(summary.trainsWell))")
         lines.append("  not supported                    \(list(summary.unsupported))")

@@ -1,3 +1,5 @@
+import Fathom
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Darwin)
@@ -48,23 +50,7 @@ enum Format {
     }
 
     /// A JSON string literal.
-    static func json(_ text: String) -> String {
-        var out = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": out += "\\\""
-            case "\\": out += "\\\\"
-            case "\n": out += "\\n"
-            case "\t": out += "\\t"
-            case "\r": out += "\\r"
-            case "\0"..<" ":
-                let digits = String(scalar.value, radix: 16)
-                out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: out.unicodeScalars.append(scalar)
-            }
-        }
-        return out + "\""
-    }
+    static func json(_ text: String) -> String { StrictJSON.literal(text) }
 
     /// A JSON number; `null` for what JSON cannot say.
     static func json(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }

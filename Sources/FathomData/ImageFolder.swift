@@ -116,6 +116,8 @@ public enum ImageFolder {
     }
 
     private static func pictures(in path: String, depth: Int, _ limits: Limits) throws(FormatError) -> [String] {
+        // A folder may be named with a slash at its end, its files are not named with two.
+        let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         guard depth < 16 else { throw FormatError(file: path, rule: "folders are nested more than 16 deep") }
         var found: [String] = []
         for entry in try entries(of: path) {

@@ -13,8 +13,19 @@ public struct Diagnosis: Sendable {
     /// Whether something was found that hurts training; notes do not count.
     public var isHealthy: Bool { !findings.contains { $0.severity > .note } }
 
+    /// Mistakes that are notes only because the network trains all the same, the most suspicious first.
+    var suspects: [Finding] {
+        func all(_ findings: [Finding]) -> [Finding] { findings.flatMap { [$0] + all($0.symptoms) } }
+        let notes = all(findings).filter { $0.severity == .note && Counterfactual.rules.contains($0.rule) }
+        return notes.filter { $0.suspected != nil }.sorted { a, b in
+            let (first, second) = (a.suspected ?? .note, b.suspected ?? .note)
+            return first == second ? a.confidence > b.confidence : first > second
+        }
+    }
+
     /// Judges the evidence by every rule.
     public init(_ evidence: Evidence, rules: [Rule] = Rule.all) {
+        let evidence = evidence.settling()
         var found: [Finding] = []
         var undecided: [(String, String)] = []
         var healthy: [String] = []

@@ -30,6 +30,8 @@ public struct Doctor: Sendable {
         /// Other first weights and orders of the rows that are tried before a network is called ill that does not learn: one
         /// unlucky start is not a disease. The majority decides, and the start with the median skill is what is shown.
         public var otherStarts = 4
+        /// Whether settings that look wrong in a network that trains are put right and compared.
+        public var weighs = true
         public var threads: Int?
         /// How remedies are tried.
         public var treatment = Treatment.Settings()
@@ -63,7 +65,9 @@ public struct Doctor: Sendable {
     ) throws -> Diagnosis {
         let first = Diagnosis(
             try evidence(of: patient, watching: watching, stop: stop, progress: progress), rules: rules)
-        guard watching, !first.isHealthy, !first.evidence.trains, !stop.isRequested else { return first }
+        guard watching, !first.isHealthy, !first.evidence.trains, !stop.isRequested else {
+            return try weighed(first, watching: watching, stop)
+        }
         var quick = self
         quick.settings.oneBatchSteps = 0
         var starts = [first.evidence]
@@ -84,7 +88,15 @@ public struct Doctor: Sendable {
         var shown = starts[median].trains ? starts[median] : first.evidence
         shown.starts = skills
         shown.course?.oneBatch = first.evidence.course?.oneBatch ?? []
-        return Diagnosis(shown, rules: rules)
+        return try weighed(Diagnosis(shown, rules: rules), watching: watching, stop)
+    }
+
+    /// A diagnosis of health, with what looks wrong all the same tried out.
+    private func weighed(_ diagnosis: Diagnosis, watching: Bool, _ stop: StopRequest) throws -> Diagnosis {
+        guard watching, settings.weighs, diagnosis.isHealthy, !stop.isRequested else { return diagnosis }
+        var evidence = diagnosis.evidence
+        evidence.counterfactuals = try weigh(diagnosis, stop: stop)
+        return evidence.counterfactuals.isEmpty ? diagnosis : Diagnosis(evidence, rules: rules)
     }
 
     /// What the rules judge by.
@@ -119,11 +131,16 @@ public struct Doctor: Sendable {
         return watcher.evidence
     }
 
+    /// From so many operations a row on, a network is looked at with fewer rows and steps: a convolutional network of some
+    /// layers.
+    static let heavy = 3e6
+
     /// How many steps of a patient are watched.
     package func watchedSteps(_ setup: Setup) -> Int {
-        // Three passes of two operations a weight, and some µs for every layer of however small a network.
-        let work = 6 * Double(setup.parameters) * Double(setup.batch) + 4e5 * Double(max(setup.layers.count, 1))
-        let affordable = Int(max(300, min(Double(settings.maxSteps), settings.budget / work)))
+        // Three passes, and some µs for every layer of however small a network.
+        let work = 3 * setup.work * Double(setup.batch) + 4e5 * Double(max(setup.layers.count, 1))
+        let least = setup.work > Self.heavy ? 150.0 : 300
+        let affordable = Int(max(least, min(Double(settings.maxSteps), settings.budget / work)))
         return max(1, min(setup.plannedSteps, affordable))
     }
 

@@ -41,12 +41,15 @@ public final class Watcher {
         self.trainer = trainer
         evidence = Evidence(setup: setup)
         let train = trainer.data.train
-        examiner = try Examiner(
-            trainer.model, loss: trainer.loss, train: train, rows: settings.probeRows, team: trainer.team)
+        // Seven passes forward and backward for each look, and a line of 64 points; together no more than the training.
+        let isHeavy = setup.work > Doctor.heavy
+        let affordable = settings.budget / Double(max(settings.looks, 1)) / (7 * 3 * max(setup.work, 1))
+        let rows = isHeavy ? min(settings.probeRows, max(Int(min(affordable, 1e6)), 24)) : settings.probeRows
+        examiner = try Examiner(trainer.model, loss: trainer.loss, train: train, rows: rows, team: trainer.team)
         let total = steps ?? trainer.stepsPerEpoch * trainer.settings.epochs
-        looks = Self.spaced(total, settings.looks)[...]
-        evaluations = Set(Self.spaced(total, settings.evaluations))
-        let limit = Self.evaluationRows
+        looks = Self.spaced(total, isHeavy ? min(settings.looks, 16) : settings.looks)[...]
+        evaluations = Set(Self.spaced(total, isHeavy ? min(settings.evaluations, 10) : settings.evaluations))
+        let limit = isHeavy ? min(trainer.heldOut.data.rowCount, Self.evaluationRows) : Self.evaluationRows
         sample =
             train.rowCount > limit ? try train.gather(rows: (0..<limit).map { $0 * train.rowCount / limit }) : train
         paths = trainer.step.declarations.filter { $0.role == .parameter }.map(\.path)
@@ -61,6 +64,9 @@ public final class Watcher {
     public func see(_ event: TrainingEvent) throws -> Bool {
         guard case .step(let step) = event else { return false }
         var course = evidence.course ?? Course()
+        // Held once, so that it grows in place.
+        evidence.course = nil
+        defer { evidence.course = course }
         course.losses.append(Float(step.loss))
         let isLook = looks.first == step.step
         if isLook {
@@ -75,7 +81,6 @@ public final class Watcher {
                     step: step.step, epoch: step.epoch, train: try score(sample),
                     heldOut: try score(trainer.heldOut.data)))
         }
-        evidence.course = course
         return isLook
     }
 

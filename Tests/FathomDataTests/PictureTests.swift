@@ -243,6 +243,7 @@ private enum Pictures {
         }
         #expect(dataset.inputs.row(2).allSatisfy { $0 == 102 * factor })
         #expect(dataset.flattened().imageShape == Self.small)
+        #expect(try ImageFolder.pictures(in: folder.path + "/daisy/").first == folder.path + "/daisy/10.png")
         #expect(dataset.flattened().inputs.shape == [4, 72])
         var options = ImageFolder.Options()
         (options.scaled, options.channels, options.size) = (false, 1, .init(height: 2, width: 3))

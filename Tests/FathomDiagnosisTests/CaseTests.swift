@@ -262,6 +262,53 @@ struct CaseRebuildingTests {
         }
     }
 
+    @Test func convolutions() throws {
+        let layers: [[String: Any]] = [
+            ["t": "conv2d", "filters": 6, "kernel": [5, 5], "padding": "valid", "act": "relu", "init": "he_normal"],
+            ["t": "batchnormalization"], ["t": "maxpooling2d", "pool": [2, 2]],
+            ["t": "conv2d", "filters": 8, "kernel_size": 3, "padding": "same", "strides": [2, 2], "l2": 0.01],
+            ["t": "averagepooling2d"], ["t": "globalaveragepooling2d"], ["t": "dense", "units": 10, "act": "softmax"],
+        ]
+        func pictures(_ layers: [[String: Any]]) throws -> RebuiltCase {
+            try rebuilt([
+                "layers": layers, "input_shape": [28, 28, 1], "loss": "categorical_crossentropy",
+                "dataset": [
+                    "name": "p",
+                    "how": "make_classification(n_samples=60, n_features=784, n_informative=8, n_classes=10)",
+                ],
+            ])
+        }
+        let case_ = try pictures(layers)
+        let patient = try #require(case_.patient, "\(case_.unsupported)")
+        let built = patient.configuration.model.layers
+        #expect(
+            built.map(\.kind) == [
+                "convolution", "batchNorm", "maxPool", "convolution", "averagePool", "globalPool", "dense",
+            ])
+        #expect(
+            built[0].options == [
+                "filters": 6, "kernel": [5, 5], "padding": "valid", "activation": "relu", "initializer": "heTruncated",
+                "biasInitializer": "zeros",
+            ])
+        // Keras does not pad unless it is told to, and does not count what it pads.
+        #expect(built[3].options["padding"] == "same" && built[3].options["stride"] == [2, 2])
+        #expect(built[4].options == ["size": [2, 2], "countPadding": false])
+        #expect(patient.configuration.optimization.groups == [ParameterGroup("convolution2.weight", weightDecay: 0.02)])
+        // 24²·25·6 + 6²·9·6·8 + 8·10 products of a row.
+        #expect(try Setup(patient, patient.prepared()).work == 2 * (576 * 150 + 36 * 54 * 8 + 80))
+        try patient.trainer(patient.prepared()).run()
+        let wrong: [(key: String, layer: [String: Any])] = [
+            ("padding", ["t": "conv2d", "filters": 6, "kernel": [3, 3], "padding": "causal"]),
+            ("conv2d", ["t": "conv2d", "filters": 6]),
+            ("data_format", ["t": "maxpooling2d", "data_format": "channels_first"]),
+            ("pool", ["t": "maxpooling2d", "pool": [0, 2]]),
+        ]
+        for (key, layer) in wrong {
+            let unsupported = try pictures([layer] + layers.suffix(2)).unsupported
+            #expect(unsupported.contains { $0.contains(key) }, "\(key): \(unsupported)")
+        }
+    }
+
     @Test func changes() throws {
         func configuration(_ changes: [String: Any?]) throws -> RunConfiguration {
             let case_ = try rebuilt(changes)
@@ -331,6 +378,73 @@ struct CaseDataTests {
         #expect(xnor.train.inputs.values == [0, 0, 0, 1, 1, 0, 1, 1] && xnor.train.numbers == [1, 0, 0, 1])
         let points = try data("X=[[1],[2]] Y=[[1],[0]]", task: "classification")
         #expect(points.train.labels == [1, 0] && points.test.rowCount == 2)
+    }
+
+    @Test func listsByAnyName() throws {
+        let degrees = try data("c=[-40,-10,0,8] f=[-40,14,32,46.4]")
+        #expect(degrees.train.inputs.values == [-40, -10, 0, 8] && degrees.train.numbers == [-40, 14, 32, 46.4])
+        let named = try data("Y=[0,1] X=[[1,2],[3,4]]", columns: 2)
+        #expect(named.train.inputs.values == [1, 2, 3, 4] && named.train.numbers == [0, 1])
+    }
+
+    @Test func conditionsAndRows() throws {
+        func numbers(_ how: String, columns: Int = 1) throws -> (x: [Float], y: [Float]) {
+            let split = try data(how, columns: columns)
+            return (split.train.inputs.values, split.train.numbers)
+        }
+        #expect(try numbers("x=arange(0,6,1); y=x%3").y == [0, 1, 2, 0, 1, 2])
+        #expect(try numbers("x=arange(0,4,1); y=1 if x>=2 else -1").y == [-1, -1, 1, 1])
+        #expect(try numbers("x=arange(0,4,1); y=2x==4 or x<1").y == [1, 0, 1, 0])
+        #expect(try numbers("x in [0,3], 4 points; y=x^2").y == [0, 1, 4, 9])
+        #expect(try numbers("x=[1,2,4]; y=3x").y == [3, 6, 12])
+        let rows = try numbers("x=rand(200,3); y=sum(x)-max(x)", columns: 3)
+        for i in 0..<200 {
+            let row = rows.x[3 * i..<3 * i + 3]
+            #expect(abs(row.reduce(0, +) - row.max()! - rows.y[i]) < 1e-5 && row.allSatisfy { (0...1).contains($0) })
+        }
+        let xor = try numbers("300 rows x~U(-1,1)^2; y=x1>0 xor x2>0", columns: 2)
+        #expect((0..<300).allSatisfy { ((xor.x[2 * $0] > 0) != (xor.x[2 * $0 + 1] > 0)) == (xor.y[$0] == 1) })
+    }
+
+    /// Planes become channels: what stood at [channel, row, column] stands at [row, column, channel].
+    @Test func channelsLast() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/cases-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder + "/cifar10", withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var random = SeededGenerator(seed: 3)
+        for (name, count) in [("train-20.bin", 20), ("test-10.bin", 10)] {
+            var bytes: [UInt8] = []
+            for row in 0..<count {
+                bytes.append(UInt8(row % 10))
+                for plane in 0..<3 {
+                    for _ in 0..<1024 { bytes.append(UInt8(80 * plane) + UInt8(random.next(below: 40))) }
+                }
+            }
+            try Data(bytes).write(to: URL(fileURLWithPath: folder + "/cifar10/" + name))
+        }
+        let layers: [[String: Any]] = [["t": "flatten"], ["t": "dense", "units": 10, "act": "softmax"]]
+        func split(_ how: String) throws -> DataSplit {
+            let labelled = try read([
+                "dataset": ["name": "CIFAR-10", "how": how], "input_shape": [32, 32, 3], "layers": layers,
+                "loss": "categorical_crossentropy",
+            ])
+            return try #require(try labelled.rebuilt(folder: "", sets: folder).patient).data
+        }
+        let plain = try split("min-max to [0,1]")
+        #expect(plain.train.inputs.shape == [20, 32, 32, 3])
+        for (i, value) in plain.train.inputs.values.enumerated() {
+            let channel = Float(80 * (i % 3)) / 255
+            guard value >= channel - 1e-6, value < channel + 0.16 else {
+                Issue.record("\(value) at \(i)")
+                return
+            }
+        }
+        // The means of channels go to their channels.
+        let centred = try split("per-channel (x-mean)/std, mean [20,100,180], std [10,20,40]")
+        for (i, value) in centred.train.inputs.values.enumerated() where abs(value) > [2.01, 1.01, 0.51][i % 3] {
+            Issue.record("\(value) at \(i)")
+            return
+        }
     }
 
     /// Values by NumPy.
@@ -522,6 +636,33 @@ struct CaseSummaryTests {
         #expect(wrong.agrees == true && wrong.rightCauseFirst == false)
         // One line of JSON each, whatever the numbers.
         for outcome in found + missed { #expect(try JSONEncoder().encode(outcome).count > 50) }
+    }
+
+    /// What no configuration can put right is counted apart, unless something is proven all the same.
+    @Test func beyondAConfiguration() throws {
+        func treating(_ remedy: String) -> CaseRunner {
+            var one = runner(fires: true)
+            one.doctor.rules = [
+                Rule("labels", "labels", stage: .before, explanation: .init(what: "", mathematics: "", threshold: "")) {
+                    _ in
+                    .finding(
+                        Finding(
+                            "labels", "labels", severity: .failure, confidence: 1, "",
+                            suggestions: [.init(remedy, "test")]))
+                }
+            ]
+            let doctor = one.doctor
+            one.treat = { try doctor.treat($0) }
+            return one
+        }
+        let labelled = try CaseFile(json: file(["label": ["status": "buggy", "faults": ["LABELS"]]]))
+        let hopeless = treating("leaveAsIs").run(labelled.cases[0])
+        #expect(hopeless.repair?.verdict == "beyondConfiguration")
+        let summary = CaseSummary([hopeless])
+        #expect(summary.repaired.total == 0 && summary.beyondConfiguration == ["one"] && summary.recall.count == 1)
+        let other = treating("clipGradients").run(labelled.cases[0])
+        #expect(CaseSummary([other]).repaired.total == 1 && CaseSummary([other]).beyondConfiguration.isEmpty)
+        #expect(other.repair?.trials.contains { $0.remedies == ["clipGradients"] } == true)
     }
 
     /// Weights of 0 that hardly move: chance with this seed and the next, which is the most of three.

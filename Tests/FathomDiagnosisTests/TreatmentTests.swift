@@ -76,6 +76,68 @@ import Testing
         #expect(shown < 10, "\(shown) of 200")
     }
 
+    /// One run in ten that blows up hides a sure gain from the mean, not from the median.
+    @Test func theMedianOfManyPairs() throws {
+        let control = (0..<20).map { $0 % 10 == 3 ? -1 : 0.84 + 0.001 * Double($0 % 3) }
+        let treated = (0..<20).map { 0.86 + 0.002 * Double($0 % 4) }
+        let gain = PairedGain(control: control, treated: treated, rows: 1 << 50, isAccuracy: false)
+        #expect(abs(gain.medianGain - 0.022) < 0.002)
+        // Of 20 signs 5 or fewer agree with probability 0.0207 at even odds, 6 with 0.0577: the sixth from either end.
+        let differences = zip(control, treated).map { $1 - $0 }.sorted()
+        let interval = try #require(gain.medianInterval())
+        #expect(abs(interval.lowerBound - differences[5]) < 1e-6 && abs(interval.upperBound - differences[14]) < 1e-6)
+        #expect(gain.isShown(comparisons: 20, smallest: 0.01))
+        #expect(gain.interval(confidence: 1 - 0.05 / 20).lowerBound < 0)
+        // Signs at even odds are nothing, and five pairs are too few for an order.
+        let even = PairedGain(
+            control: [Double](repeating: 0.5, count: 20), treated: (0..<20).map { 0.5 + ($0 % 2 == 0 ? 0.1 : -0.1) },
+            rows: 1 << 50, isAccuracy: true)
+        #expect(!even.isShown(comparisons: 1, smallest: 0.01))
+        let five = PairedGain(
+            control: [0, 0, 0, 0, 0], treated: [1, 1, 1, 1, 1], rows: 100, isAccuracy: true)
+        #expect(five.medianInterval() == nil)
+    }
+
+    /// A course that rises with the logarithm of the work, to 1 after `end`.
+    private static func course(_ end: Double, points: Int = 24, level: Double = 1) -> [PairedSpeed.Point] {
+        (0..<points).map { k in
+            let work = pow(1e6, Double(k) / Double(points - 1))
+            return .init(work: work, skill: min(level, max(0, log(work) / log(end))))
+        }
+    }
+
+    @Test func howMuchLessWork() throws {
+        // Nine tenths of the skill after end^0.9: 1000^0.9 by 100^0.9 = 10^0.9.
+        let ends = [900.0, 1000, 1100, 1000, 1000]
+        let control = ends.map { Self.course($0) }
+        let treated = ends.map { Self.course($0 / 10) }
+        let speed = try #require(PairedSpeed(control: control, treated: treated, level: 0.9))
+        #expect(abs(speed.factor / pow(10, 0.9) - 1) < 0.02, "\(speed.factor)")
+        #expect(speed.interval().contains(speed.factor) && speed.interval().lowerBound > 5)
+        #expect(speed.isShown(comparisons: 10, smallest: 1.5) && !speed.isShown(comparisons: 1, smallest: 20))
+        // The other way round it is slower, and beside itself it is neither.
+        let slower = try #require(PairedSpeed(control: treated, treated: control, level: 0.9))
+        #expect(slower.factor < 0.2 && !slower.isShown(comparisons: 1, smallest: 0.1))
+        let same = try #require(PairedSpeed(control: control, treated: control, level: 0.9))
+        #expect(same.factor == 1 && same.interval().contains(1) && same.interval().lowerBound < 1)
+    }
+
+    @Test func workWhereOneSideNeverArrives() throws {
+        let low = (0..<5).map { _ in Self.course(1000, level: 0.5) }
+        let high = (0..<5).map { _ in Self.course(1000) }
+        // The control counts with all it did, 10⁶; the treated one that stays behind has shown nothing.
+        let gained = try #require(PairedSpeed(control: low, treated: high, level: 0.9))
+        #expect(abs(log(gained.factor) - log(1e6 / pow(1000, 0.9))) < 0.05)
+        #expect(PairedSpeed(control: high, treated: low, level: 0.9) == nil)
+        #expect(PairedSpeed(control: low, treated: low, level: 0.9)?.factor == 1)
+        // A single point above the level is chance.
+        var spike = Self.course(1e5)
+        spike[3] = .init(work: spike[3].work, skill: 1)
+        let smooth = try #require(
+            PairedSpeed(control: high, treated: (0..<5).map { _ in spike }, level: 0.9))
+        #expect(smooth.factor < 1)
+    }
+
     @Test func mechanisms() {
         #expect(Mechanism.number("above e⁻³ = 0.05") == 0.05)
         #expect(Mechanism.number("about 1") == 1)
@@ -212,6 +274,101 @@ import Testing
         let winner = try #require(treatment.winner)
         #expect(Set(winner.remedies).isSuperset(of: ["scaleInputs", "raiseLearningRate"]))
         #expect(winner.interval.lowerBound > 0.1)
+    }
+
+    /// What time alone does is not the merit of what was given with it.
+    @Test func noCureIsCreditedWithTime() throws {
+        let patient = try Self.digits("dense 16 relu, dense 10", epochs: 1, .init("sgd", ["learningRate": 0.02]))
+        let doctor = Self.doctor([
+            Self.rule("made", suggests: ["clipGradients"]) { _ in 100 },
+            Self.rule("time", suggests: ["trainLonger"]) { $0.setup.plannedSteps < 500 ? 100 : nil },
+        ])
+        let treatment = try doctor.treat(doctor.examine(patient, watching: false))
+        let winner = try #require(treatment.winner)
+        #expect(winner.remedies == ["trainLonger"] && winner.sameLength == nil)
+        for trial in treatment.trials where trial.remedies.count > 1 && !trial.isRandom && trial.verdict != .eliminated
+        {
+            #expect(trial.verdict != .proven && trial.sameLength?.count == trial.seeds.count)
+        }
+    }
+
+    /// Time and a rate that is needed with it: proven beside the untreated network that trains as long.
+    @Test func aCureBesideTimeIsProven() throws {
+        let patient = try Self.digits("dense 16 relu, dense 10", epochs: 1, .init("sgd", ["learningRate": 2e-4]))
+        let doctor = Self.doctor([
+            Self.rule("rate", suggests: ["raiseLearningRate"]) { $0.setup.learningRate < 1e-3 ? 100 : nil },
+            Self.rule("time", suggests: ["trainLonger"]) { $0.setup.plannedSteps < 500 ? 100 : nil },
+        ])
+        let treatment = try doctor.treat(doctor.examine(patient, watching: false))
+        let winner = try #require(treatment.winner)
+        #expect(Set(winner.remedies) == ["raiseLearningRate", "trainLonger"])
+        let same = try #require(winner.sameLength)
+        #expect(zip(winner.treated, same).allSatisfy { $0 > $1 + 0.2 })
+    }
+
+    /// Two clouds that overlap, so that every network ends at the same accuracy, and steps that are too short.
+    private static func slow() throws -> Patient {
+        let clouds = try SyntheticSets.gaussianClasses(count: 1500, dimensions: 6, distance: 3, seed: 2)
+        var source = DataConfiguration(.named("clouds", folder: nil))
+        source.validation = 0
+        var configuration = RunConfiguration(data: source, model: try ModelSpec("dense 16 relu, dense 2"))
+        configuration.training.epochs = 40
+        configuration.training.batch = 32
+        configuration.optimization.optimizer = .init("sgd", ["learningRate": 0.003])
+        return Patient("clouds", configuration: configuration, data: try clouds.split(fraction: 0.7, seed: 1))
+    }
+
+    /// Steps ten times too short reach the same in the end, but not in the same work.
+    @Test func asGoodInLessWork() throws {
+        let patient = try Self.slow()
+        let doctor = Self.doctor([
+            Self.rule("rate", suggests: ["raiseLearningRate"]) { $0.setup.learningRate < 0.01 ? 100 : nil }
+        ])
+        let treatment = try doctor.treat(doctor.examine(patient, watching: false))
+        let winner = try #require(treatment.winner)
+        #expect(winner.verdict == .faster && winner.mechanismMoved)
+        let speed = try #require(winner.speed)
+        #expect(speed.factor > 2 && speed.interval.lowerBound > 1)
+        #expect(treatment.summary.contains("of the work"))
+        // Something that changes nothing is not faster.
+        let placebo = Self.doctor([Self.rule("made", suggests: ["clipGradients"]) { _ in 100 }])
+        let none = try placebo.treat(placebo.examine(patient, watching: false))
+        #expect(none.winner == nil)
+    }
+
+    // MARK: What looks wrong in a network that trains
+
+    private static func suspicious(_ id: String, suggests remedy: String, fires: @escaping @Sendable (Evidence) -> Bool)
+        -> Rule
+    {
+        Rule(id, id, stage: .before, explanation: .init(what: "", mathematics: "", threshold: "")) { evidence in
+            guard fires(evidence) else { return .healthy }
+            return evidence.tempered(
+                Finding(id, id, severity: .failure, confidence: 1, "", suggestions: [.init(remedy, "test")]))
+        }
+    }
+
+    @Test func aMistakeThatCostsIsNoNote() throws {
+        // It trains, at a tenth of the pace.
+        let patient = try Self.slow()
+        let costly = Self.doctor([
+            Self.suspicious("learningRateRange", suggests: "raiseLearningRate") { $0.setup.learningRate < 0.01 }
+        ])
+        let found = try costly.examine(patient)
+        #expect(found.evidence.trains && !found.isHealthy)
+        let tried = try #require(found.evidence.counterfactuals.first)
+        #expect(tried.isHarm && (tried.speed?.interval.lowerBound ?? 0) > 1)
+        #expect(found.findings.first?.text.contains("Put right") == true)
+        // What makes no difference stays a note, and says so.
+        let idle = Self.doctor([Self.suspicious("learningRateRange", suggests: "clipGradients") { _ in true }])
+        let harmless = try idle.examine(patient)
+        #expect(harmless.isHealthy && harmless.evidence.counterfactuals.first?.isHarm == false)
+        #expect(harmless.findings.first?.text.contains("no difference that matters") == true)
+        // A choice is not tried: any network could be bettered there.
+        let choice = Self.doctor([
+            Self.suspicious("depthWithoutSkip", suggests: "raiseLearningRate") { $0.setup.learningRate < 0.01 }
+        ])
+        #expect(try choice.examine(patient).evidence.counterfactuals.isEmpty)
     }
 
     @Test func nothingToGain() throws {

@@ -70,8 +70,12 @@ import Testing
         Case("convolution along one axis", [20, 16]) {
             for _ in 0..<2 { Convolution(64, kernel: 5); ReLU() }; Convolution(96, kernel: 1)
         },
-        Case("max pooling", [8, 8, 16]) {
-            for _ in 0..<2 { Convolution(64, kernel: 3); ReLU(); MaxPool(2) }; Convolution(128, kernel: 1)
+        // Without padding: places at a border vary less than others, so that the largest of unlike ones is larger.
+        Case("max pooling", [10, 10, 16]) {
+            for _ in 0..<2 {
+                Convolution(64, kernel: 3, padding: .valid); ReLU(); MaxPool(2)
+            }
+            Convolution(128, kernel: 1)
         },
         Case("average pooling", [8, 8, 16]) {
             for _ in 0..<2 { Convolution(64, kernel: 3); ReLU(); AveragePool(2) }; Convolution(128, kernel: 1)
@@ -130,7 +134,6 @@ import Testing
             backward +=
                 field.gradients(from: output)[input] / meanSquare(real.inputGradient.values) / Double(seeds.count)
         }
-        print("mean field", c.testDescription, forward, backward)
         #expect(abs(forward - 1) < c.tolerance, "values: theory / real = \(forward)")
         #expect(abs(backward - 1) < 1.5 * c.tolerance, "gradients: theory / real = \(backward)")
     }

@@ -11,8 +11,8 @@ extension ModelRow {
             Tanh(); GlobalPool(); Dense(5)
         },
         ModelRow("group norm", [5, 6, 3]) {
-            Convolution(12, kernel: 3, bias: false); GroupNorm(3); Tanh(); Convolution(8, kernel: 3);
-            InstanceNorm(affine: true)
+            Convolution(12, kernel: 3, bias: false); GroupNorm(3); Tanh()
+            Convolution(8, kernel: 3, bias: false); InstanceNorm(affine: true)
             Tanh(); Flatten(); Dense(5)
         },
         ModelRow("adaptive pooling", [7, 6, 2]) {

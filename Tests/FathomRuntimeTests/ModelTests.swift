@@ -49,8 +49,8 @@ import Testing
                     let expected = try interpreter.run(model.graph)
                     try executable.run(batch: size)
                     guard step == 1 || step == 5 else { continue }
-                    // Two rows normalised over the batch are ±1, whose differences cancel.
-                    let tolerance = (step == 1 ? 2e-5 : 5e-4) * (size == 2 ? 20 : 1)
+                    // Two rows normalised over the batch are ±1: their gradient is 0 but for rounding, many times as large.
+                    let tolerance = (step == 1 ? 2e-5 : 5e-4) * (size == 2 ? 100 : 1)
                     let place = "\(row.name), \(rule), B = \(size), step \(step)"
                     for (name, value) in expected {
                         Self.compare("\(place), \(name)", executable.output(name, batch: size), value.values, tolerance)

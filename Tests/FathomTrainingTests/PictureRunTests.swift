@@ -43,7 +43,7 @@ import Testing
             run.data.augmentation == Augmentation(padding: 3, fill: .reflect, flip: 0.5, cutout: 8, mixup: 0.2))
         #expect(try RunConfiguration(yaml: run.yaml) == run)
         let short = try RunConfiguration(
-            yaml: "data: {name: digits, size: 8, scaling: channels, augment: {crop: 2, flip: 0.25}}\nmodel: dense 10\n")
+            yaml: "data: {folder: x, size: 8, scaling: channels, augment: {crop: 2, flip: 0.25}}\nmodel: dense 10\n")
         #expect(short.data.size == .init(height: 8, width: 8) && short.data.isFlat == nil)
         #expect(short.data.augmentation == Augmentation(padding: 2, flip: 0.25))
         #expect(short.data.mean.isEmpty)
@@ -68,6 +68,8 @@ import Testing
         ("data:\n  name: digits\n  scaling: {mean: [0], std: [0]}\n", "data.scaling.std", 3, "above 0"),
         ("data:\n  name: digits\n  scaling: {mean: a}\n", "data.scaling.mean", 3, "numbers"),
         ("data: {size: 4}\n", "data", 1, "folder"),
+        ("data:\n  name: digits\n  size: 8\n", "data.size", 3, "for pictures"),
+        ("data:\n  file: x.csv\n  testFolder: y\n", "data.testFolder", 3, "for pictures"),
     ]
 
     @Test(arguments: mistakes)

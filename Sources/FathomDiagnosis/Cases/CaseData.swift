@@ -48,7 +48,7 @@ struct CaseData {
     /// Names that the column to predict usually has.
     private static let targetNames: Set<String> = [
         "label", "labels", "target", "class", "y", "outcome", "species", "diagnosis", "quality", "medv", "mpg", "price",
-        "output",
+        "output", "median_house_value",
     ]
 
     private static func table(
@@ -60,8 +60,12 @@ struct CaseData {
         }
         // Lines that begin with # are remarks.
         let text = String(decoding: bytes, as: UTF8.self).replacing("\u{FEFF}", with: "")
-        let lines = text.split(whereSeparator: \.isNewline).filter {
+        var lines = text.split(whereSeparator: \.isNewline).filter {
             !$0.hasPrefix("#") && !$0.allSatisfy { $0 == " " }
+        }
+        // scikit-learn writes rows, columns and the names of the classes before its tables.
+        if let first = lines.first, first.split(separator: ",").first.flatMap({ Int($0) }) == lines.count - 1 {
+            lines.removeFirst()
         }
         guard let first = lines.first else { throw .invalidParameter(name: "file", value: file, rule: "it is empty") }
         let head = first.split(separator: ",", omittingEmptySubsequences: false).map {
@@ -114,6 +118,7 @@ struct CaseData {
         _ labelled: LabelledCase, _ places: Places, _ notes: inout CaseNotes
     ) throws(DataError) -> (train: Dataset, test: Dataset?, range: Float?)? {
         let key = Keras.key(labelled.data.name)
+        if let table = try tableByName(key, labelled, places) { return (table, nil, nil) }
         guard let name = sets.first(where: { key.hasPrefix($0.prefix) })?.name, !key.hasPrefix("cifar100") else {
             return nil
         }
@@ -131,6 +136,23 @@ struct CaseData {
         }
         let split = try DatasetCatalog.load(name, options: options)
         return (split.train, split.test, 255)
+    }
+
+    /// A table of the folder of named sets, or of its folder `tabular`, of which the name of the data begins with the name.
+    private static func tableByName(
+        _ key: String, _ labelled: LabelledCase, _ places: Places
+    ) throws(DataError) -> Dataset? {
+        guard let sets = places.sets else { return nil }
+        for folder in [sets, sets + "/tabular"] {
+            for name in ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() {
+                let stem = Keras.key(String(name.dropLast(4))).replacing(/data$/, with: "")
+                guard name.hasSuffix(".csv"), stem.count >= 4, key.hasPrefix(stem), !key.hasPrefix("iris") else {
+                    continue
+                }
+                return try table(folder + "/" + name, labelled, places)
+            }
+        }
+        return nil
     }
 
     /// A part of CIFAR-10 in its binary layout: `train-*.bin` and `test-*.bin`.
@@ -217,6 +239,26 @@ struct CaseData {
         return try part.gather(rows: order)
     }
 
+    /// Puts the channels of pictures last, as Keras has them: `[3, 32, 32]` becomes `[32, 32, 3]`.
+    mutating func putChannelsLast(_ shape: [Int]) throws(DataError) {
+        func turned(_ part: Dataset) throws(DataError) -> Dataset {
+            let given = part.inputs.rowShape
+            guard shape.count == 3, given.count == 3, given != shape, given == [shape[2], shape[0], shape[1]] else {
+                return part
+            }
+            let (channels, plane) = (given[0], given[1] * given[2])
+            var values = [Float](repeating: 0, count: part.inputs.values.count)
+            for (i, value) in part.inputs.values.enumerated() {
+                let (row, place) = i.quotientAndRemainder(dividingBy: channels * plane)
+                let (channel, pixel) = place.quotientAndRemainder(dividingBy: plane)
+                values[row * channels * plane + pixel * channels + channel] = value
+            }
+            return try part.replacing(inputs: DataArray(values: values, shape: [part.rowCount] + shape))
+        }
+        train = try turned(train)
+        test = try test.map { (part) throws(DataError) in try turned(part) }
+    }
+
     // MARK: Scaling
 
     enum Scaling { case none, once, twice }
@@ -233,12 +275,13 @@ struct CaseData {
             let deviations = Keras.numbers(String(m.2)), means.count == deviations.count, !means.isEmpty,
             columns % means.count == 0, deviations.allSatisfy({ $0 > 0 })
         {
-            // Channels are planes.
-            let plane = columns / means.count
+            // Channels are planes, or the last axis.
+            let plane = train.inputs.rowShape.last == means.count ? nil : columns / means.count
+            func channel(_ column: Int) -> Int { plane.map { column / $0 } ?? column % means.count }
             steps.append(
                 ColumnScaling(
-                    shift: (0..<columns).map { Float(means[$0 / plane]) },
-                    scale: (0..<columns).map { Float(deviations[$0 / plane]) }))
+                    shift: (0..<columns).map { Float(means[channel($0)]) },
+                    scale: (0..<columns).map { Float(deviations[channel($0)]) }))
         } else if text.contains(/standard ?scaler|standardi[sz]|z-?score/) {
             steps.append(try ColumnScaling.standardizing(train.inputs.flattened()))
         } else if text.contains(/min-?max/), let range {
@@ -271,8 +314,12 @@ struct CaseData {
                     scale: range.map { [Float](repeating: $0, count: columns) } ?? step.scale))
         }
         for step in steps {
-            train = try train.replacing(inputs: step.applied(to: train.inputs.flattened()))
-            if let part = test { test = try part.replacing(inputs: step.applied(to: part.inputs.flattened())) }
+            func scaled(_ part: Dataset) throws(DataError) -> Dataset {
+                let inputs = try step.applied(to: part.inputs.flattened())
+                return try part.replacing(inputs: inputs.reshaped(to: part.inputs.shape))
+            }
+            train = try scaled(train)
+            test = try test.map { (part) throws(DataError) in try scaled(part) }
         }
         if case .values(let values) = train.targets, text.contains(/target|label|jointly/), text.contains(/min-?max/) {
             let step = try ColumnScaling.minMax(values)

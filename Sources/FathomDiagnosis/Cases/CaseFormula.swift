@@ -1,10 +1,11 @@
 import FathomData
 import Foundation
 
-/// A formula of x as people write it: `.05*(15.7x-7.27x^2)`, `5x^2+N(0,1)^3`, `sin(x1)*x[2]`.
+/// A formula of x as people write it: `.05*(15.7x-7.27x^2)`, `5x^2+N(0,1)^3`, `sin(x1)*x[2]`, `x1>0 xor x2>0`,
+/// `1 if sum(x) > 3 else 0`.
 ///
 /// A product may go without its sign where no blank stands between; `N(mean, deviation)` and `U(low, high)` are drawn anew
-/// for each row.
+/// for each row. What is true is 1, and what is not 0 is true.
 struct CaseFormula {
     private indirect enum Term {
         case number(Double)
@@ -16,6 +17,10 @@ struct CaseFormula {
         case quotient(Term, Term)
         case power(Term, Term)
         case function(@Sendable (Double) -> Double, Term)
+        case pair(@Sendable (Double, Double) -> Double, Term, Term)
+        /// Of all columns.
+        case row(@Sendable ([Double]) -> Double)
+        case choice(Term, Term, Term)
         case normal(Double, Double)
         case uniform(Double, Double)
     }
@@ -25,7 +30,7 @@ struct CaseFormula {
     /// `nil` where the text does not begin with a formula; what follows it is left alone.
     init?(_ text: String) {
         var parser = Parser(text)
-        guard let term = parser.sum(depth: 0) else { return nil }
+        guard let term = parser.choice(depth: 0) else { return nil }
         self.term = term
     }
 
@@ -42,6 +47,10 @@ struct CaseFormula {
         case .quotient(let a, let b): value(a, x, &random) / value(b, x, &random)
         case .power(let a, let b): pow(value(a, x, &random), value(b, x, &random))
         case .function(let function, let a): function(value(a, x, &random))
+        case .pair(let function, let a, let b): function(value(a, x, &random), value(b, x, &random))
+        case .row(let function): x.isEmpty ? .nan : function(x)
+        case .choice(let a, let condition, let b):
+            value(condition, x, &random) != 0 ? value(a, x, &random) : value(b, x, &random)
         case .normal(let mean, let deviation): mean + deviation * random.normal()
         case .uniform(let low, let high): low + (high - low) * random.uniform()
         }
@@ -98,6 +107,59 @@ struct CaseFormula {
             return true
         }
 
+        private mutating func take(word: String) -> Bool {
+            guard case .word(let next)? = next, next.lowercased() == word else { return false }
+            position += 1
+            return true
+        }
+
+        /// `a if condition else b`.
+        mutating func choice(depth: Int) -> Term? {
+            guard depth < 32, let first = logic(depth: depth) else { return nil }
+            guard take(word: "if") else { return first }
+            guard let condition = logic(depth: depth), take(word: "else"), let second = choice(depth: depth + 1) else {
+                return nil
+            }
+            return .choice(first, condition, second)
+        }
+
+        private mutating func logic(depth: Int) -> Term? {
+            guard var left = comparison(depth: depth) else { return nil }
+            while true {
+                let function: @Sendable (Double, Double) -> Double
+                if take(word: "and") {
+                    function = { $0 != 0 && $1 != 0 ? 1 : 0 }
+                } else if take(word: "or") {
+                    function = { $0 != 0 || $1 != 0 ? 1 : 0 }
+                } else if take(word: "xor") {
+                    function = { ($0 != 0) != ($1 != 0) ? 1 : 0 }
+                } else {
+                    return left
+                }
+                guard let right = comparison(depth: depth) else { return nil }
+                left = .pair(function, left, right)
+            }
+        }
+
+        private mutating func comparison(depth: Int) -> Term? {
+            guard let left = sum(depth: depth) else { return nil }
+            let function: @Sendable (Double, Double) -> Double
+            if take(">") {
+                let orEqual = take("=")
+                function = { a, b in a > b || (orEqual && a == b) ? 1 : 0 }
+            } else if take("<") {
+                let orEqual = take("=")
+                function = { a, b in a < b || (orEqual && a == b) ? 1 : 0 }
+            } else if next == .sign("="), position + 1 < tokens.count, tokens[position + 1].token == .sign("=") {
+                position += 2
+                function = { $0 == $1 ? 1 : 0 }
+            } else {
+                return left
+            }
+            guard let right = sum(depth: depth) else { return nil }
+            return .pair(function, left, right)
+        }
+
         mutating func sum(depth: Int) -> Term? {
             guard depth < 32, var left = product(depth: depth) else { return nil }
             while true {
@@ -122,6 +184,9 @@ struct CaseFormula {
                 } else if take("/") {
                     guard let right = power(depth: depth) else { return nil }
                     left = .quotient(left, right)
+                } else if take("%") {
+                    guard let right = power(depth: depth) else { return nil }
+                    left = .pair({ $0 - $1 * ($0 / $1).rounded(.down) }, left, right)
                 } else if position < tokens.count, !tokens[position].afterBlank, startsFactor {
                     guard let right = power(depth: depth) else { return nil }
                     left = .product(left, right)
@@ -134,7 +199,8 @@ struct CaseFormula {
         /// Whether what follows may stand without a sign of multiplication.
         private var startsFactor: Bool {
             switch next {
-            case .word, .sign("("): true
+            case .word(let word): !["if", "else", "and", "or", "xor", "mod"].contains(word.lowercased())
+            case .sign("("): true
             default: false
             }
         }
@@ -153,7 +219,7 @@ struct CaseFormula {
             switch token {
             case .number(let number): return .number(number)
             case .sign("("):
-                guard let inner = sum(depth: depth), take(")") else { return nil }
+                guard let inner = choice(depth: depth), take(")") else { return nil }
                 return inner
             case .sign: return nil
             case .word(let word): return named(word, depth: depth)
@@ -163,7 +229,16 @@ struct CaseFormula {
         private static let functions: [String: @Sendable (Double) -> Double] = [
             "sin": { sin($0) }, "cos": { cos($0) }, "tan": { tan($0) }, "exp": { exp($0) }, "log": { log($0) },
             "ln": { log($0) }, "sqrt": { $0.squareRoot() }, "abs": { Swift.abs($0) }, "tanh": { tanh($0) },
-            "sign": { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 },
+            "sign": { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 }, "sinh": { sinh($0) }, "cosh": { cosh($0) }, "atan": { atan($0) },
+            "floor": { $0.rounded(.down) }, "round": { $0.rounded() }, "sigmoid": { 1 / (1 + exp(-$0)) },
+            "relu": { Swift.max($0, 0) },
+        ]
+
+        /// Functions of a whole row: `sum(x)`.
+        private static let rowFunctions: [String: @Sendable ([Double]) -> Double] = [
+            "sum": { $0.reduce(0, +) }, "mean": { $0.reduce(0, +) / Double($0.count) },
+            "max": { $0.max() ?? .nan }, "min": { $0.min() ?? .nan }, "prod": { $0.reduce(1, *) },
+            "norm": { $0.reduce(0) { $0 + $1 * $1 }.squareRoot() },
         ]
 
         private mutating func named(_ word: String, depth: Int) -> Term? {
@@ -192,7 +267,12 @@ struct CaseFormula {
                 }
                 return word == "U" ? .uniform(bounds[0], bounds[1]) : .normal(bounds[0], bounds[1])
             }
-            guard let function = Self.functions[word.lowercased()], take("("), let inner = sum(depth: depth), take(")")
+            if let function = Self.rowFunctions[word.lowercased()] {
+                guard take("("), take(word: "x"), take(")") else { return nil }
+                return .row(function)
+            }
+            guard let function = Self.functions[word.lowercased()], take("("), let inner = choice(depth: depth),
+                take(")")
             else { return nil }
             return .function(function, inner)
         }

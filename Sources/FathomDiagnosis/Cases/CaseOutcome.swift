@@ -58,7 +58,29 @@ public struct CaseOutcome: Sendable, Encodable {
         public let gain: Double?
         /// Of the gain, 95 %.
         public let interval: [Double]?
-        public let trials: Int
+        /// Work without by work with the remedy until as far as without, with its 95 % interval, where that was compared.
+        public let speed: Double?
+        public let speedInterval: [Double]?
+        /// Everything that was tried, the best first.
+        public let trials: [Try]
+    }
+
+    /// One trial in short.
+    public struct Try: Sendable, Encodable {
+        public let remedies: [String]
+        public let verdict: String
+        public let isRandom: Bool
+        /// Paired runs.
+        public let seeds: Int
+        /// Means over them: the untreated network, the treated one, and the untreated one trained for as long.
+        public let before: Double?
+        public let after: Double?
+        public let sameLength: Double?
+        public let gain: Double?
+        public let interval: [Double]?
+        public let speed: Double?
+        public let speedInterval: [Double]?
+        public let mechanismMoved: Bool
     }
 
     public let id: String
@@ -73,6 +95,8 @@ public struct CaseOutcome: Sendable, Encodable {
     public let remark: Remark?
     public let findings: [Line]
     public let skill: Skill?
+    /// What came of putting right what looks wrong in a network that trains.
+    public let weighed: [Counterfactual]
     public let repair: Repair?
     public let unsupported: [String]
     public let notes: [String]
@@ -100,8 +124,16 @@ public struct CaseSummary: Sendable, Encodable {
     public let falseAlarms: Share
     /// Of the faulty ones with a verdict, those whose first finding names a labelled fault.
     public let rightCauseFirst: Share
-    /// Of the faulty ones that were found and treated, those with a proven remedy.
+    /// Of the faulty ones that were found and treated, those with a proven remedy; without those in
+    /// ``beyondConfiguration``.
     public let repaired: Share
+    /// Of the repaired ones, those whose gain is less work for the same skill.
+    public let repairedBySpeed: [String]
+    /// Found faulty by what no configuration can put right, such as labels in another order than their inputs; nothing is
+    /// proven to help.
+    public let beyondConfiguration: [String]
+    /// Not repaired, because there is nothing to gain: what was found has moved, and the interval excludes a gain of use.
+    public let nothingToGain: [String]
     public let unsupported: [String]
     public let errors: [String]
     /// Labelled normal, but they stay at chance; not among the false alarms.
@@ -113,16 +145,31 @@ public struct CaseSummary: Sendable, Encodable {
         let judged = outcomes.filter { $0.status == .healthy || $0.status == .faulty }
         let faulty = judged.filter { $0.label == .buggy }
         let normal = judged.filter { $0.label == .normal && $0.remark != .labelDoubtful }
-        let treated = faulty.filter { $0.repair != nil }
-        func ids(_ which: (CaseOutcome) -> Bool) -> [String] { outcomes.filter(which).map(\.id) }
+        let treated = faulty.filter { $0.repair != nil && !$0.isBeyondConfiguration }
         cases = outcomes.count
         recall = Share(count: faulty.count { $0.status == .faulty }, total: faulty.count)
         falseAlarms = Share(count: normal.count { $0.status == .faulty }, total: normal.count)
         rightCauseFirst = Share(count: faulty.count { $0.rightCauseFirst == true }, total: faulty.count)
-        repaired = Share(count: treated.count { $0.repair?.verdict == "proven" }, total: treated.count)
-        unsupported = ids { $0.status == .unsupported }
-        errors = ids { $0.status == .error }
-        labelDoubtful = ids { $0.remark == .labelDoubtful }
-        trainsWell = ids { $0.remark == .trainsWell }
+        repaired = Share(count: treated.count { $0.isProven || $0.isFaster }, total: treated.count)
+        repairedBySpeed = treated.filter(\.isFaster).map(\.id)
+        nothingToGain = treated.filter(\.hasNothingToGain).map(\.id)
+        beyondConfiguration = faulty.filter(\.isBeyondConfiguration).map(\.id)
+        unsupported = outcomes.filter { $0.status == .unsupported }.map(\.id)
+        errors = outcomes.filter { $0.status == .error }.map(\.id)
+        labelDoubtful = outcomes.filter { $0.remark == .labelDoubtful }.map(\.id)
+        trainsWell = outcomes.filter { $0.remark == .trainsWell }.map(\.id)
+    }
+}
+
+extension CaseOutcome {
+    fileprivate var isProven: Bool { repair?.verdict == Treatment.Verdict.proven.rawValue }
+    fileprivate var isFaster: Bool { repair?.verdict == Treatment.Verdict.faster.rawValue }
+    fileprivate var isBeyondConfiguration: Bool { repair?.verdict == Repair.beyondConfiguration }
+
+    /// Whether something moved what was found, and its interval excludes a gain of use.
+    fileprivate var hasNothingToGain: Bool {
+        guard let repair, !isProven, !isFaster else { return false }
+        let smallest = Treatment.Settings().smallestGain
+        return repair.trials.contains { $0.mechanismMoved && ($0.interval?.last ?? 1) < smallest }
     }
 }

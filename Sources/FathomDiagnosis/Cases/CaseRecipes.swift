@@ -34,14 +34,23 @@ enum CaseRecipes {
 
     // MARK: Literal arrays
 
-    /// `X=[[1,1],[1,0]] y=[0,1]`.
+    /// `X=[[1,1],[1,0]] y=[0,1]`, or two lists of any other names, the inputs first: `c=[-40,8] f=[-40,46]`.
     private static func literal(_ text: String) -> Table? {
-        guard let x = text.firstMatch(of: /[Xx] ?= ?(\[\[.*?\]\])/), let inputs = lists(String(x.1)),
-            let y = text.firstMatch(of: /[Yy] ?= ?(\[\[.*?\]\]|\[[^\[\]]*\])/)
+        let lists = text.matches(of: /(?:^|[^\w.])([A-Za-z]\w{0,30}) ?= ?(\[\[.*?\]\]|\[[^\[\]]*\])/)
+            .compactMap { match in rows(String(match.2)).map { (name: match.1.lowercased(), rows: $0) } }
+        guard lists.count >= 2 else { return nil }
+        let x = lists.firstIndex { $0.name.hasPrefix("x") } ?? 0
+        guard
+            let y = lists.indices.first(where: { $0 != x && lists[$0].name.hasPrefix("y") })
+                ?? lists.indices.first(where: { $0 != x })
         else { return nil }
-        if let rows = lists(String(y.1)) { return Table(inputs: inputs, targets: rows) }
-        guard let numbers = Keras.numbers(String(y.1.dropFirst().dropLast()).filter { $0 != " " }) else { return nil }
-        return Table(inputs: inputs, targets: numbers.map { [$0] })
+        return Table(inputs: lists[x].rows, targets: lists[y].rows)
+    }
+
+    /// `[[1,2],[3,4]]`, or `[1,2,3]` as rows of one number.
+    private static func rows(_ text: String) -> [[Double]]? {
+        if text.hasPrefix("[[") { return lists(text) }
+        return Keras.numbers(String(text.dropFirst().dropLast()).filter { $0 != " " })?.map { [$0] }
     }
 
     /// `[[0,0]->1,[0,1]->0]`.
@@ -95,6 +104,26 @@ enum CaseRecipes {
                 }
             }
             notes.note("random numbers are not those of the source")
+        } else if let drawn = text.firstMatch(
+            of: /x ?= ?(?:np\.)?(?:random\.)?(rand|randn|uniform|normal)\((\d{1,7})(?:, ?(\d{1,5}))?\)/),
+            let given = Int(drawn.2), given > 0
+        {
+            let columns = drawn.3.flatMap { Int($0) } ?? 1
+            let rows = min(given, limit, max(1, (1 << 26) / max(1, columns)))
+            let isNormal = drawn.1 == "randn" || drawn.1 == "normal"
+            inputs = (0..<rows).map { _ in
+                (0..<columns).map { _ in isNormal ? random.normal() : random.uniform() }
+            }
+            notes.note("random numbers are not those of the source")
+        } else if let range = text.firstMatch(of: /x in \[([^\[\]]*)\]/),
+            let bounds = Keras.numbers(String(range.1).filter { $0 != " " }), bounds.count == 2, bounds[0] < bounds[1]
+        {
+            let rows = min(rowCount(text) ?? 1000, limit)
+            inputs = (0..<rows).map { [bounds[0] + (bounds[1] - bounds[0]) * Double($0) / Double(max(rows - 1, 1))] }
+        } else if let list = text.firstMatch(of: /x ?= ?\[([^\[\]]*)\]/),
+            let numbers = Keras.numbers(String(list.1).filter { $0 != " " }), !numbers.isEmpty
+        {
+            inputs = numbers.map { [$0] }
         } else {
             return nil
         }

@@ -25,7 +25,8 @@ public struct CaseRunner: Sendable {
         case .failure(let error):
             return CaseOutcome(
                 id: error.id, status: .error, label: nil, faults: [], agrees: nil, rightCauseFirst: nil, remark: nil,
-                findings: [], skill: nil, repair: nil, unsupported: [], notes: [], error: error.description, steps: nil,
+                findings: [], skill: nil, weighed: [], repair: nil, unsupported: [], notes: [],
+                error: error.description, steps: nil,
                 seconds: 0)
         }
         func outcome(
@@ -44,7 +45,8 @@ public struct CaseRunner: Sendable {
                 agrees: hasVerdict ? (status == .faulty) == (labelled.label.status == .buggy) : nil,
                 rightCauseFirst: hasVerdict && labelled.label.status == .buggy ? isRight ?? false : nil,
                 remark: remark, findings: diagnosis?.findings.map { CaseOutcome.Line($0) } ?? [], skill: skill,
-                repair: repair, unsupported: rebuilt?.unsupported ?? [], notes: rebuilt?.notes ?? [], error: error,
+                weighed: diagnosis?.evidence.counterfactuals ?? [], repair: repair,
+                unsupported: rebuilt?.unsupported ?? [], notes: rebuilt?.notes ?? [], error: error,
                 steps: diagnosis?.evidence.course?.steps, seconds: (ContinuousClock().now - start).seconds)
         }
         let rebuilt: RebuiltCase
@@ -57,7 +59,7 @@ public struct CaseRunner: Sendable {
             let (skill, remark) = try checkLabel(labelled, patient, diagnosis, stop)
             var repair: CaseOutcome.Repair?
             if let treat, !diagnosis.isHealthy, !stop.isRequested {
-                repair = CaseOutcome.Repair(try treat(diagnosis))
+                repair = CaseOutcome.Repair(try treat(diagnosis), of: diagnosis)
             }
             return outcome(
                 diagnosis.isHealthy ? .healthy : .faulty, rebuilt, diagnosis: diagnosis, skill: skill, remark: remark,
@@ -104,20 +106,42 @@ public struct CaseRunner: Sendable {
 }
 
 extension CaseOutcome.Repair {
-    init(_ treatment: Treatment) {
+    /// The verdict where the cause is in the data and nothing else is proven to help.
+    static let beyondConfiguration = "beyondConfiguration"
+
+    init(_ treatment: Treatment, of diagnosis: Diagnosis) {
+        let tries = treatment.trials.map { CaseOutcome.Try($0) }
         // The winner, or else the best of what was not drawn by lot.
-        let best = treatment.winner ?? treatment.trials.first { !$0.isRandom && $0.verdict != .eliminated }
+        let winner = treatment.winner
+        let best =
+            winner.map { CaseOutcome.Try($0) }
+            ?? tries.first { !$0.isRandom && $0.verdict != Treatment.Verdict.eliminated.rawValue }
+        let cause = diagnosis.findings.first { $0.severity > .note }
+        let isHopeless = winner == nil && cause?.isBeyondConfiguration == true
+        self.init(
+            remedies: best?.remedies ?? [],
+            verdict: isHopeless ? Self.beyondConfiguration : best?.verdict ?? "none",
+            before: best?.before, after: best?.after, gain: best?.gain, interval: best?.interval, speed: best?.speed,
+            speedInterval: best?.speedInterval, trials: tries)
+    }
+}
+
+extension CaseOutcome.Try {
+    init(_ trial: Treatment.Trial) {
         func mean(_ values: [Double]?) -> Double? {
             guard let values, !values.isEmpty else { return nil }
             return (values.reduce(0, +) / Double(values.count)).finite
         }
+        func bounds(_ interval: ClosedRange<Double>?) -> [Double]? {
+            let bounds = interval.map { [$0.lowerBound, $0.upperBound] }
+            return bounds?.allSatisfy(\.isFinite) == true ? bounds : nil
+        }
         self.init(
-            remedies: best?.remedies ?? [], verdict: best.map { $0.verdict.rawValue } ?? "none",
-            before: mean(best?.control), after: mean(best?.treated), gain: best?.gain.finite,
-            interval: best.flatMap { trial in
-                let bounds = [trial.interval.lowerBound, trial.interval.upperBound]
-                return bounds.allSatisfy(\.isFinite) ? bounds : nil
-            }, trials: treatment.trials.count)
+            remedies: trial.remedies, verdict: trial.verdict.rawValue, isRandom: trial.isRandom,
+            seeds: trial.seeds.count, before: mean(trial.control), after: mean(trial.treated),
+            sameLength: mean(trial.sameLength), gain: trial.gain.finite, interval: bounds(trial.interval),
+            speed: trial.speed?.factor.finite, speedInterval: bounds(trial.speed?.interval),
+            mechanismMoved: trial.mechanismMoved)
     }
 }
 

@@ -70,6 +70,39 @@ extension Keras {
             if let l2 = o.number("l2", "kernel_l2"), l2 > 0 {
                 network.decays.append(("dense\(network.counts["dense"] ?? 1).weight", l2))
             }
+        case "conv1d", "conv2d", "conv3d", "convolution1d", "convolution2d", "convolution3d":
+            var options = window(part.name, &o, "kernel", "kernel_size", otherwise: nil, &notes)
+            guard let filters = o.count("filters") else { return }
+            options["filters"] = .number(Double(filters))
+            options["padding"] = options["padding"] ?? "valid"
+            if let dilation = o.counts("dilation", "dilation_rate") { options["dilation"] = .numbers(dilation) }
+            if let groups = o.number("groups") { options["groups"] = .number(groups) }
+            options["activation"] = activation(o.text("act", "activation")).map { .text($0) }
+            options["initializer"] = initializer(o.text("init", "kernel_initializer"), otherwise: "xavier")
+            options["biasInitializer"] = initializer(o.text("bias_init", "bias_initializer"), otherwise: "zeros")
+            if let bias = o.flag("use_bias", "bias") { options["bias"] = .flag(bias) }
+            network.add(LayerSpec("convolution", options: options))
+            if let l2 = o.number("l2", "kernel_l2"), l2 > 0 {
+                network.decays.append(("convolution\(network.counts["convolution"] ?? 1).weight", l2))
+            }
+        case "maxpooling1d", "maxpooling2d", "maxpooling3d", "maxpool1d", "maxpool2d", "maxpool3d":
+            let axes = part.name.contains("1") ? 1 : 2
+            let size = [Double](repeating: 2, count: axes)
+            network.add(
+                LayerSpec("maxPool", options: window(part.name, &o, "pool", "pool_size", otherwise: size, &notes)))
+        case "averagepooling1d", "averagepooling2d", "averagepooling3d", "avgpool1d", "avgpool2d", "avgpool3d":
+            let axes = part.name.contains("1") ? 1 : 2
+            let size = [Double](repeating: 2, count: axes)
+            var options = window(part.name, &o, "pool", "pool_size", otherwise: size, &notes)
+            options["countPadding"] = false
+            network.add(LayerSpec("averagePool", options: options))
+        case "globalaveragepooling1d", "globalaveragepooling2d", "globalaveragepooling3d":
+            network.add(LayerSpec("globalPool", options: ["kind": "average"]))
+        case "globalmaxpooling1d", "globalmaxpooling2d", "globalmaxpooling3d":
+            network.add(LayerSpec("globalPool", options: ["kind": "max"]))
+        case "reshape":
+            guard let shape = o.counts("target_shape", "shape") else { return notes.lack("reshape without a shape") }
+            network.add(LayerSpec("reshape", options: ["shape": .numbers(shape)]))
         case "highway":
             var options: [String: OptionValue] = [:]
             if let units = o.count("units") { options["units"] = .number(Double(units)) }
@@ -108,6 +141,30 @@ extension Keras {
             notes.lack(part.name)
             o.readAll()
         }
+    }
+
+    /// Extents, stride and padding of a window, as Keras writes them.
+    private static func window(
+        _ name: String, _ o: inout LayerOptions, _ keys: String..., otherwise extents: [Double]?,
+        _ notes: inout CaseNotes
+    ) -> [String: OptionValue] {
+        var options: [String: OptionValue] = [:]
+        let isPool = extents != nil
+        if let extents = o.counts(keys) ?? extents {
+            options[isPool ? "size" : "kernel"] = .numbers(extents)
+        } else {
+            notes.lack("\(name) without \(keys[0])")
+        }
+        if let stride = o.counts("strides", "stride") { options["stride"] = .numbers(stride) }
+        if let padding = o.text("padding") {
+            if ["same", "valid"].contains(padding.lowercased()) {
+                options["padding"] = .text(padding.lowercased())
+            } else {
+                notes.lack("padding \(padding)")
+            }
+        }
+        if let format = o.text("data_format"), format != "channels_last" { notes.lack("data_format \(format)") }
+        return options
     }
 
     private static func addActivation(_ text: String, to network: inout Network) {
@@ -153,6 +210,24 @@ private struct LayerOptions {
     mutating func flag(_ keys: String...) -> Bool? {
         guard let (key, value) = value(keys) else { return nil }
         if case .flag(let flag) = value { return flag }
+        wrong.append(key)
+        return nil
+    }
+
+    /// Whole numbers from 1 on, or one for all.
+    mutating func counts(_ keys: String...) -> [Double]? { counts(keys) }
+
+    mutating func counts(_ keys: [String]) -> [Double]? {
+        guard let (key, value) = value(keys) else { return nil }
+        let items = if case .list(let list) = value { list } else { [value] }
+        var numbers: [Double] = []
+        for item in items {
+            guard case .number(let number) = item, let whole = Int(exactly: number), 1...(1 << 20) ~= whole else {
+                break
+            }
+            numbers.append(number)
+        }
+        if !items.isEmpty, numbers.count == items.count { return numbers }
         wrong.append(key)
         return nil
     }

@@ -51,7 +51,11 @@ extension LabelledCase {
             return RebuiltCase(patient: nil, unsupported: notes.unsupported, notes: notes.notes)
         }
         do throws(DataError) {
-            let places = CaseData.Places(folder: folder, sets: sets, rows: rows)
+            var places = CaseData.Places(folder: folder, sets: sets, rows: rows)
+            // A convolutional network does a thousand times the work for a row; what is affordable is a count of operations.
+            if let work = (try? configuration.model.build()).flatMap({ Work.forward($0, input: inputShape) }) {
+                places.rows = min(rows, max(Int(Self.workOfRows / max(work, 1)), Self.leastRows))
+            }
             guard let split = try split(places, change, &notes), notes.unsupported.isEmpty else {
                 return RebuiltCase(patient: nil, unsupported: notes.unsupported, notes: notes.notes)
             }
@@ -61,6 +65,10 @@ extension LabelledCase {
             throw CaseError(id: id, key: "dataset", message: error.description)
         }
     }
+
+    /// Operations of one pass over all rows, and rows that there are at least.
+    private static let workOfRows = 1.5e11
+    private static let leastRows = 1500
 
     /// L2 penalties as weight decay: λ·Σw² has the gradient 2λ·w, on weights alone.
     private func decay(
@@ -73,7 +81,8 @@ extension LabelledCase {
         if l2 > 0 {
             configuration.optimization.optimizer.options["weightDecay"] = .number(2 * l2)
             let hasBias = network.layers.contains {
-                $0.kind == "highway" || $0.kind == "dense" && $0.options["bias"] != .flag(false)
+                $0.kind == "highway"
+                    || ["dense", "convolution"].contains($0.kind) && $0.options["bias"] != .flag(false)
             }
             let isScaled = network.layers.contains {
                 ["batchNorm", "layerNorm"].contains($0.kind) && $0.options["affine"] != .flag(false)
@@ -94,6 +103,7 @@ extension LabelledCase {
         data.train = try retargeted(data.train, &notes)
         data.test = try data.test.map { (part) throws(DataError) in try retargeted(part, &notes) }
         try data.cut(&notes)
+        try data.putChannelsLast(inputShape)
         try data.scale(change?.scaling ?? .once, self, &notes)
         // Without rows of their own to judge by, the unchanged training rows are taken.
         var test = data.test ?? data.train

@@ -12,7 +12,7 @@ extension Evidence {
     }
 
     /// How much a finding of the set-up weighs when the network trains all the same.
-    enum Harmless {
+    package enum Harmless {
         /// What did no harm is worth knowing.
         case note
         /// As a note, unless the network stays behind what simple methods reach by more than chance: then it is what holds
@@ -23,10 +23,17 @@ extension Evidence {
     }
 
     /// A finding of the set-up after the course.
-    func tempered(_ finding: Finding, _ harmless: Harmless = .note) -> Rule.Judgement {
+    package func tempered(_ finding: Finding, _ harmless: Harmless = .note) -> Rule.Judgement {
         guard finding.severity > .note, trains else { return .finding(finding) }
         let standing = standing
         var finding = finding
+        finding.suspected = finding.severity
+        if let tried = counterfactuals.first(where: { $0.rule == finding.rule }) {
+            finding.severity = tried.isHarm ? .warning : .note
+            finding.text += " It trains all the same: \(standing.summary(setup))." + tried.text
+            finding.evidence.append(.init("\(tried.skillName) gained when put right", tried.gain, expected: "about 0"))
+            return .finding(finding)
+        }
         switch harmless {
         case .note: finding.severity = .note
         case .noteUnlessBehind: finding.severity = standing.isBehind ? .warning : .note

@@ -21,6 +21,7 @@ extension Setup {
         let prediction = model(trace.input("x", Shape([.batch] + shape.input.map { .fixed($0) })))
         try trace.check()
         guard let output = prediction.id else { throw GraphError(op: "trace", message: "the model has no output") }
+        work = Work.forward(trace.graph)
         let initial = trace.initialValues(seed: training.seed)
         let drawn = Dictionary(initial.map { ($0.declaration.path, $0.initializerName) }) { a, _ in a }
         let table = LayerTable(trace)

@@ -50,6 +50,8 @@ public struct Setup: Sendable {
     public let batch: Int
     public let stepsPerEpoch: Int
     public let parameters: Int
+    /// Floating-point operations for one row, forward, in products and convolutions.
+    public let work: Double
     /// Sizes and mean-field theory; `nil` where the model has no such theory.
     public let inspection: Inspection?
     /// What simple methods reach on the held-out rows: the least that can be expected.

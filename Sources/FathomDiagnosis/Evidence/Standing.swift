@@ -132,10 +132,6 @@ package struct Standing: Sendable {
     }
 }
 
-extension Evidence {
-    package var standing: Standing { Standing(self) }
-}
-
 extension Course {
     /// Whether one batch can be learnt by heart: its loss falls below a tenth of what it was; `nil` where it was not tried or
     /// is in between.

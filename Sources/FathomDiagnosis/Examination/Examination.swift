@@ -64,6 +64,8 @@ public struct Examination: Sendable, Codable {
         public let kind: String
         public let isOuter: Bool
         public let isContainer: Bool
+        /// Numbers of one row's sums: units, or for images places times channels.
+        public let width: Int
         public let input: Signal
         /// |mean| / deviation over the rows, averaged over the features of the input.
         public let inputOffCentre: Double

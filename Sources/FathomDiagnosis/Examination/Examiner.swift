@@ -26,6 +26,8 @@ public final class Examiner {
     private let outer: Set<String>
     private let isClassification: Bool
     private let inputNode: NodeID?
+    /// Extents along the last axis at layer boundaries.
+    private let lastExtents: [NodeID: Int]
 
     /// - Parameters:
     ///   - train: the rows to look at are taken from it at equal distances.
@@ -52,6 +54,12 @@ public final class Examiner {
         let table = LayerTable(trace)
         self.table = table
         outer = Set(table.outerRows.map(\.path))
+        let nodes = Set(table.rows.flatMap { [$0.input, $0.sums].compactMap { $0 } })
+        lastExtents = Dictionary(
+            uniqueKeysWithValues: nodes.compactMap { node in
+                let dims = trace.graph.shape(of: node).dims
+                return dims.count > 1 ? dims.last?.fixedValue.map { (node, $0) } : nil
+            })
         parameters = trace.declarations.filter { $0.role == .parameter }
         var graph = trace.graph
         var boundary: [NodeID] = []
@@ -134,24 +142,35 @@ public final class Examiner {
         let x = values(input)
         let dz = gradient(row.sums)
         let slope = slopes[i].map { node -> Examination.Slope in
-            Self.slope(values(node), rows: rows, largest: facts[i]?.maxSlope ?? .infinity)
+            Self.slope(values(node), units: lastExtents[row.sums], largest: facts[i]?.maxSlope ?? .infinity)
         }
-        let features = x.count / max(rows, 1)
+        // Places of an image are rows of their own to filters that slide over it.
+        let features = max(lastExtents[input] ?? x.count / max(rows, 1), 1)
+        let places = x.count / max(features, 1)
+        let sums = values(row.sums)
         return Examination.Layer(
             path: row.path, kind: row.kind, isOuter: outer.contains(row.path), isContainer: row.isContainer,
+            width: sums.count / max(rows, 1),
             input: Examination.Signal(x, rows: rows), inputOffCentre: Examination.Signal.offCentre(x, rows: rows),
             inputConditionNumber: row.weights.isEmpty
-                ? nil : secondMomentConditionNumber(x, rows: rows, columns: features, limit: 64),
-            sums: Examination.Signal(values(row.sums), rows: rows),
+                ? nil
+                : secondMomentConditionNumber(
+                    Array(x.prefix(Self.mostPlaces * features)), rows: min(places, Self.mostPlaces), columns: features,
+                    limit: 64),
+            sums: Examination.Signal(sums, rows: rows),
             output: Examination.Signal(values(row.output), rows: rows),
             inputGradient: Examination.Signal(gradient(input), rows: rows),
             sumsGradient: Examination.Signal(dz, rows: rows),
             outputGradient: Examination.Signal(gradient(row.output), rows: rows), slope: slope,
-            weights: row.weights.map { weight($0, x, dz, isDense: row.kind == "dense", past) })
+            weights: row.weights.map { weight($0, x, dz, kind: row.kind, past) })
     }
 
-    private static func slope(_ values: [Float], rows: Int, largest: Double) -> Examination.Slope {
-        let units = values.count / max(rows, 1)
+    private static let mostPlaces = 4096
+
+    /// - Parameter units: features along the last axis; a filter of a convolution is one unit at all places.
+    private static func slope(_ values: [Float], units: Int?, largest: Double) -> Examination.Slope {
+        let units = max(units ?? values.count, 1)
+        let each = Float(max(values.count / units, 1))
         var squares = 0.0
         var saturated = 0
         var fires = [Float](repeating: 0, count: units)
@@ -162,22 +181,27 @@ public final class Examiner {
             let s = Double(v)
             squares += s * s
             if abs(s) < limit { saturated += 1 }
-            if abs(v) > 1e-6 * top { fires[j % units] += 1 / Float(rows) }
+            if abs(v) > 1e-6 * top { fires[j % units] += 1 }
             let share = largest.isFinite ? abs(s) / largest : Double(abs(v) / max(top, 1e-30))
             if share.isFinite { histogram[min(31, Int(min(share, 1) * 32))] += 1 }
         }
         return Examination.Slope(
             meanSquare: squares / Double(max(values.count, 1)),
             saturated: Double(saturated) / Double(max(values.count, 1)),
-            fires: fires, dead: fires.count { $0 == 0 }, histogram: histogram)
+            fires: fires.map { $0 / each }, dead: fires.count { $0 == 0 }, histogram: histogram)
     }
 
     private func weight(
-        _ declaration: StateDeclaration, _ x: [Float], _ dz: [Float], isDense: Bool, _ past: [[String: [Float]]]
+        _ declaration: StateDeclaration, _ x: [Float], _ dz: [Float], kind: String, _ past: [[String: [Float]]]
     ) -> Examination.Weight {
         let w = storage[declaration.path] ?? []
         let g = gradient(declaration.node)
-        let (n, units) = (declaration.shape[0], max(1, declaration.shape.dropFirst().reduce(1, *)))
+        // A filter has a weight for every tap and channel, [kernel…, channels, filters]; otherwise inputs come first.
+        let isFilter = kind == "convolution"
+        let units = max(1, isFilter ? declaration.shape.last ?? 1 : declaration.shape.dropFirst().reduce(1, *))
+        let n = isFilter ? declaration.count / units : declaration.shape[0]
+        // What one input is passed on to: every filter at every tap.
+        let fanOut = isFilter ? declaration.shape.dropLast(2).reduce(units, *) : units
         let square = w.rootMeanSquare * w.rootMeanSquare
         var update: Double?
         var turning: Double?
@@ -192,12 +216,12 @@ public final class Examiner {
         return Examination.Weight(
             path: declaration.path, inputs: n, units: units, size: w.rootMeanSquare,
             mean: w.isEmpty ? 0 : w.reduce(0.0) { $0 + Double($1) } / Double(w.count), gradientSize: g.rootMeanSquare,
-            backwardFactor: Double(units) * square, forwardFactor: Double(n) * square,
+            backwardFactor: Double(fanOut) * square, forwardFactor: Double(n) * square,
             signCoherence: Self.signCoherence(g, rows: n, columns: units, overColumns: true),
             sampleSignCoherence: Self.signCoherence(
                 x, rows: rows, columns: x.count / max(rows, 1), overColumns: false),
             duplicateUnits: Self.duplicates(w, n, units), updateRatio: update, turning: turning,
-            noiseScale: isDense ? noiseScale(x, dz, g) : nil)
+            noiseScale: kind == "dense" ? noiseScale(x, dz, g) : nil)
     }
 
     /// The mean of |Σ sign| / n over columns (or rows) of a matrix; elements that are 0 have no sign.

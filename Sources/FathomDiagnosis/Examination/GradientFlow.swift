@@ -39,7 +39,7 @@ package struct GradientFlow: Sendable {
         guard let first = hidden.first, let last = hidden.last else { return nil }
         layers = hidden
         gain = Self.ratio(first.sumsGradient.size, last.outputGradient.size)
-        let width = Self.ratio(Double(first.slope?.fires.count ?? 0), Double(last.slope?.fires.count ?? 0))
+        let width = Self.ratio(Double(first.width), Double(last.width))
         lengthGain = width > 0 && width.isFinite ? gain * width.squareRoot() : gain
         activation = hidden.reduce(1) { $0 * ($1.slope?.meanSquare ?? 1).squareRoot() }
         weights = hidden.dropFirst().reduce(1) { $0 * ($1.weights.first?.backwardFactor ?? 1).squareRoot() }

@@ -61,7 +61,7 @@ extension Remedy {
 }
 
 extension [LayerSpec] {
-    /// The list with one activation throughout, put where it is missing between two dense layers.
+    /// The list with one activation throughout, put where it is missing between two layers of sums.
     fileprivate func activated(
         by activation: LayerSpec, isFollowed: Bool, initializer: (String) -> String
     ) -> [LayerSpec] {
@@ -82,15 +82,17 @@ extension [LayerSpec] {
             if isOpen, !layer.isNormalization {
                 let next = self[i...].first { $0.kind != "dropout" }
                 if next?.isActivation != true {
-                    if next?.isDense ?? isFollowed {
-                        if let dense = result.lastIndex(where: \.isDense) { result[dense] = initialized(result[dense]) }
+                    if next?.isAffine ?? isFollowed {
+                        if let owner = result.lastIndex(where: \.isAffine) {
+                            result[owner] = initialized(result[owner])
+                        }
                         result.append(activation)
                     }
                     isOpen = false
                 }
             }
             switch layer.kind {
-            case "dense", "perInputBias":
+            case "dense", "perInputBias", "convolution":
                 let next = self.activation(after: i)
                 result.append(next.map { $0.isGate ? layer : initialized(layer) } ?? layer)
                 isOpen = next == nil
@@ -105,7 +107,7 @@ extension [LayerSpec] {
             }
         }
         if isOpen, isFollowed {
-            if let dense = result.lastIndex(where: \.isDense) { result[dense] = initialized(result[dense]) }
+            if let owner = result.lastIndex(where: \.isAffine) { result[owner] = initialized(result[owner]) }
             result.append(activation)
         }
         return result

@@ -54,13 +54,13 @@ extension Remedy {
 
 extension LayerSpec {
     /// Kinds whose weights are drawn by the option `initializer`.
-    fileprivate var hasInitializer: Bool { isDense || kind == "maxout" || kind == "highway" }
+    fileprivate var hasInitializer: Bool { isAffine || kind == "maxout" || kind == "highway" }
 
     /// With weights drawn by a rule, and biases of 0.
     fileprivate func initialized(_ rule: String) -> LayerSpec {
         var layer = self
         if initializer != rule { layer.options["initializer"] = .text(rule) }
-        if isDense { layer.options["biasInitializer"] = nil }
+        if isAffine { layer.options["biasInitializer"] = nil }
         return layer
     }
 
@@ -91,21 +91,21 @@ extension Patient {
         let rows = 128
         guard
             let orthogonal = changingModel({ model in
-                model.changingEach { $0.isDense ? $0.initialized("orthogonal") : $0 }
+                model.changingEach { $0.isAffine ? $0.initialized("orthogonal") : $0 }
             }) ?? (hasModelAsData ? self : nil),
             let data = try? prepared().split.train, let gains = try? orthogonal.unitVarianceGains(data, rows: rows)
         else { return nil }
         var left = gains[...]
         let changed = orthogonal.changingModel { model in
             model.changingEach { layer in
-                guard layer.isDense, let gain = left.popFirst() else { return layer }
+                guard layer.isAffine, let gain = left.popFirst() else { return layer }
                 return layer.with("initializer", .text(gain == 1 ? "orthogonal" : "orthogonal(\(gain))"))
             }
         }
         return changed ?? (orthogonal.configuration == configuration ? nil : orthogonal)
     }
 
-    /// The gain of every dense layer, in their order, with which its sums have variance 1; `nil` where the layers cannot
+    /// The gain of every dense or convolutional layer, in their order, with which its sums have variance 1; `nil` where the layers cannot
     /// be told apart in the trace.
     private func unitVarianceGains(_ data: Dataset, rows: Int) throws -> [Double]? {
         let rows = min(rows, data.rowCount)
@@ -141,7 +141,8 @@ extension Patient {
         var gains: [Double] = []
         for (before, after) in zip(initial, rescaled) {
             let path = before.declaration.path
-            guard path.hasSuffix(".weight"), ["dense", "perInputBias"].contains(kinds[String(path.dropLast(7))])
+            guard path.hasSuffix(".weight"), let kind = kinds[String(path.dropLast(7))],
+                LayerSpec(kind).isAffine
             else { continue }
             let largest = before.values.indices.max { abs(before.values[$0]) < abs(before.values[$1]) }
             guard let largest, before.values[largest] != 0 else { return nil }

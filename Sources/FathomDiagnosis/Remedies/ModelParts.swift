@@ -7,6 +7,8 @@ import FathomTraining
 extension LayerSpec {
     /// Whether it is a weighted sum per unit, with an activation that may follow.
     var isDense: Bool { kind == "dense" || kind == "perInputBias" }
+    /// The same, or one that slides over an image.
+    var isAffine: Bool { isDense || kind == "convolution" }
     var isNormalization: Bool { ["batchNorm", "layerNorm", "rmsNorm"].contains(kind) }
     var isActivation: Bool { kind == "prelu" || Activation.entry(named: kind) != nil }
     /// Whether it changes the number of features, so that another activation cannot simply take its place.
@@ -48,7 +50,7 @@ extension ModelSpec {
                 var layer = given
                 if let kind = try? LayerKind.named(given.kind) { layer.kind = kind.name }
                 layer.children = spelled(given.children)
-                guard layer.isDense, case .text(let text)? = layer.options["activation"],
+                guard layer.isAffine, case .text(let text)? = layer.options["activation"],
                     let next = try? ModelSpec(text).layers
                 else { return [layer] }
                 return [layer.with("activation", nil)] + next

@@ -65,10 +65,10 @@ extension ModelSpec {
             var result: [LayerSpec] = []
             for (i, layer) in layers.enumerated() {
                 let isBare = i > 0 && !result.contains(where: \.isNormalization, since: \.isWeighted)
-                if layer.isActivation, isBare, let owner = result.lastIndex(where: \.isWeighted), result[owner].isDense
+                if layer.isActivation, isBare, let owner = result.lastIndex(where: \.isWeighted), result[owner].isAffine
                 {
                     result.append(norm)
-                    if norm.kind == "batchNorm", result[owner].kind == "dense" {
+                    if norm.kind == "batchNorm", ["dense", "convolution"].contains(result[owner].kind) {
                         result[owner] = result[owner].with("bias", .flag(false)).with("biasInitializer", nil)
                     }
                 }

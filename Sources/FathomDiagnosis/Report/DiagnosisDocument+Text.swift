@@ -170,7 +170,7 @@ extension DiagnosisDocument {
         let table = TextTable.lines(
             [["result", "remedy", gainUnit ?? "gain", "95 % interval", "seeds"]] + rows, rightAligned: [2, 3, 4])
         lines += zip(table.indices, table).map { i, line in
-            i >= 2 && treatment.trials[i - 2].verdict == .proven ? page.styled(line, .good) : line
+            i >= 2 && [.proven, .faster].contains(treatment.trials[i - 2].verdict) ? page.styled(line, .good) : line
         }
         if let winner = treatment.winner {
             lines += page.wrapped("The cure: \(Words.safe(winner.title)): \(Words.safe(winner.reason))")
@@ -232,6 +232,7 @@ extension Treatment.Verdict {
     var words: String {
         switch self {
         case .proven: "proven"
+        case .faster: "as good in less work"
         case .symptomGone: "symptom gone, no gain shown"
         case .gainWithoutMechanism: "gain, mechanism unmoved"
         case .noGain: "no gain"

@@ -15,7 +15,8 @@ extension Rule {
     ) { evidence in
         let rows = evidence.setup.layers
         let pairs = zip(rows, rows.dropFirst()).filter { layer, next in
-            next.kind == "batchNorm" && layer.kind == "dense" && layer.hasBias && layer.activation == nil
+            next.kind == "batchNorm" && ["dense", "convolution"].contains(layer.kind) && layer.hasBias
+                && layer.activation == nil
                 && layer.activations.isEmpty
         }
         guard let first = pairs.first else { return .healthy }

@@ -44,6 +44,8 @@ public struct Finding: Sendable, Codable {
     /// The step since which it holds; 0 is before training.
     public var since: Int
     public var severity: Severity
+    /// What the set-up alone would make of it, where it is less because the network trains all the same.
+    public var suspected: Severity?
     /// How sure the rule is, from 0 to 1.
     public var confidence: Double
     /// Two sentences for the user: what is the matter here, and why it hurts.
@@ -51,6 +53,10 @@ public struct Finding: Sendable, Codable {
     public var evidence: [Fact]
     /// What may help, the most promising first.
     public var suggestions: [Suggestion]
+    /// Whether no change of a configuration can help: the data must be put right.
+    public var isBeyondConfiguration: Bool {
+        !suggestions.isEmpty && suggestions.allSatisfy { $0.remedy == "leaveAsIs" }
+    }
     /// Findings that this one explains.
     public var symptoms: [Finding] = []
 

@@ -68,7 +68,9 @@ extension Rule {
             facts.append(.init("largest stable rate, \(limit.reason)", limit.rate, expected: "above the learning rate"))
         }
         if overUsual > 1 || excess > 3 {
-            let isFailure = excess > 10 || (overUsual >= 3 && !optimizer.isAdaptive) || overUsual > 10
+            // A customary rate that meets features far too large: what made them so is the cause.
+            let meetsLarge = overUsual <= 1 && (limit?.featureSize ?? 1) > 10
+            let isFailure = !meetsLarge && excess > 10 || (overUsual >= 3 && !optimizer.isAdaptive) || overUsual > 10
             let suggested = min(usual.map { $0.upperBound / 10 } ?? rate / 10, limit.map { $0.rate / 2 } ?? .infinity)
             let why =
                 excess > 3
@@ -82,7 +84,7 @@ extension Rule {
                 Finding(
                     "learningRateRange", "Learning rate too high", cause: "high",
                     layers: limit.map { [$0.layer] } ?? [],
-                    severity: isFailure ? .failure : .warning, confidence: isFailure ? 0.95 : 0.75,
+                    severity: isFailure ? .failure : .warning, confidence: isFailure ? 0.95 : meetsLarge ? 0.6 : 0.75,
                     "The learning rate \(short(rate)) is very high for \(name). \(why)",
                     evidence: facts,
                     suggestions: [
@@ -120,10 +122,13 @@ struct StableRate {
     let rate: Double
     let layer: String
     let reason: String
+    /// √E[a²] of what the last layer is fed; about 1 in a network that keeps its scale.
+    let featureSize: Double
 
     init?(_ evidence: Evidence, momentum: Double) {
         guard let chain = Chain(evidence), let last = chain.links.last else { return nil }
         let setup = evidence.setup
+        featureSize = last.inputSize
         let squared = setup.loss.name == "meanSquaredError"
         let width = Double(max(setup.outputShape.reduce(1, *), 1))
         // Curvature of the loss by an output at the start: 2/outputs, or p·(1 − p) at p = 1/outputs.

@@ -30,8 +30,10 @@ extension Rule {
         for row in rows {
             let active =
                 !row.activations.allSatisfy { $0 == "identity" } || row.isContainer
-                || !["dense", "perInputBias", "flatten", "reshape", "dropout", "identity", "batchNorm"].contains(
-                    row.kind)
+                || ![
+                    "dense", "convolution", "averagePool", "perInputBias", "flatten", "reshape", "dropout", "identity",
+                    "batchNorm",
+                ].contains(row.kind)
             if !row.initializers.isEmpty {
                 if let open { pairs.append((open, row.path)) }
                 open = row.path

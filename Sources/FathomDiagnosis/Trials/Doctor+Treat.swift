@@ -12,7 +12,10 @@ extension Doctor {
     /// 3. The finalists beside the control on other seeds than those they were chosen by: same seed, same order of the rows
     ///    and, where shapes agree, same first weights.
     /// 4. A gain counts as proven when it is of use, its interval excludes 0 (widened for the number of comparisons), and
-    ///    what the findings measured has moved, see ``Treatment/Verdict``.
+    ///    what the findings measured has moved, see ``Treatment/Verdict``. A combination that trains longer must also beat
+    ///    the untreated network that trains as long, so that no cure is credited with time.
+    /// 5. Where that leaves it open, more seeds follow, as far as they are affordable; the error of 5 % is shared out over
+    ///    these looks beforehand. A network that comes just as far, but in far less work, is ``Treatment/Verdict/faster``.
     ///
     /// Runs with values that are no numbers count as the answer of a model that learnt nothing; R² counts as at least −1.
     ///
@@ -24,6 +27,19 @@ extension Doctor {
         var trials = try Trials(self, diagnosis, stop)
         return try trials.run(progress)
     }
+
+    /// Tries out whether settings that look wrong in a network that trains all the same do no harm: puts each right and
+    /// compares over paired seeds.
+    ///
+    /// - Returns: one answer for each of the most suspicious findings that has a remedy.
+    func weigh(_ diagnosis: Diagnosis, stop: StopRequest = StopRequest()) throws -> [Counterfactual] {
+        let suspects = Array(diagnosis.suspects.prefix(Self.mostSuspects))
+        guard !suspects.isEmpty else { return [] }
+        var trials = try Trials(self, diagnosis, stop, runs: 5 * (suspects.count + 1))
+        return try trials.weigh(suspects)
+    }
+
+    private static let mostSuspects = 3
 }
 
 /// The trials of one diagnosis.
@@ -39,6 +55,8 @@ private struct Trials {
         var subject: TrialSubject?
         var isRandom = false
         var skills: [UInt64: Double] = [:]
+        /// How far it had come in between, for seeds of the finals.
+        var courses: [UInt64: [PairedSpeed.Point]] = [:]
         var seconds = 0.0
 
         var title: String { remedies.map(\.title).joined(separator: " + ") }
@@ -48,7 +66,7 @@ private struct Trials {
     }
 
     private let doctor: Doctor
-    private let settings: Treatment.Settings
+    private var settings: Treatment.Settings
     private let diagnosis: Diagnosis
     private let stop: StopRequest
     private let findings: [Finding]
@@ -63,18 +81,29 @@ private struct Trials {
     private let start: ContinuousClock.Instant
     /// Which part of a planned training is run.
     private var share = 1.0
+    /// Whether every run costs so much that fewer are made.
+    private var isThrifty = false
+    private static let leastSteps = 60.0
     /// The most work of one run.
     private var runLimit = Double.infinity
-    private var comparisons = 1
+    /// Treatments that are compared with the control in the finals.
+    private var compared = 1
     private var control: Candidate
+    /// The untreated network trained for as many epochs as a treated one.
+    private var longer: [Int: Candidate] = [:]
 
     private var firstSeed: UInt64 { diagnosis.evidence.setup.patient.configuration.training.seed }
     private var seeds: [UInt64] { (0..<UInt64(max(settings.seeds, 5))).map { firstSeed &+ $0 } }
-    private var moreSeeds: [UInt64] { (0..<UInt64(max(settings.seeds, 5))).map { firstSeed &+ 100 &+ $0 } }
+    /// Seeds of the looks that follow the first: as many again each time.
+    private func moreSeeds(_ known: Int) -> [UInt64] {
+        (0..<UInt64(known)).map { firstSeed &+ 100 &+ UInt64(known) &+ $0 }
+    }
     /// Those that candidates are chosen by.
     private var screening: [UInt64] { (0..<3).map { firstSeed &+ 1000 &+ $0 } }
 
-    init(_ doctor: Doctor, _ diagnosis: Diagnosis, _ stop: StopRequest) throws {
+    /// - Parameter runs: how many runs of the control the trials come to. Controls, rounds of candidates and finals of a
+    ///   treatment are some sixty.
+    init(_ doctor: Doctor, _ diagnosis: Diagnosis, _ stop: StopRequest, runs: Int = 60) throws {
         (self.doctor, self.diagnosis, self.stop) = (doctor, diagnosis, stop)
         settings = doctor.settings.treatment
         start = clock.now
@@ -89,11 +118,17 @@ private struct Trials {
         trivial = isClasses ? Self.majority(prepared.split.train, heldOut) : 0
         control = Candidate(patient: setup.patient, subject: try? TrialSubject(setup.patient))
         if let subject = control.subject {
-            // Controls, rounds of candidates and finals come to some sixty runs of the control.
             let planned = Double(subject.plannedSteps) * subject.workPerStep
-            share = min(1, settings.budget / 60 / max(planned, 1))
+            var each = settings.budget / Double(max(runs, 1))
+            if subject.workPerRow > Doctor.heavy {
+                // Fewer things are tried then, over no fewer seeds, and no run is so short that it says nothing.
+                isThrifty = true
+                (settings.candidates, settings.finalists) = (min(settings.candidates, 3), 1)
+                each = max(2.5 * each, Self.leastSteps * subject.workPerStep)
+            }
+            share = min(1, each / max(planned, 1))
             // A remedy may train longer; not without end.
-            runLimit = max(8 * share * planned, settings.budget / 60)
+            runLimit = max(8 * share * planned, each)
         }
     }
 
@@ -111,7 +146,11 @@ private struct Trials {
     // MARK: Running
 
     /// Trains candidates on seeds they do not know yet, all runs side by side.
-    private func run(_ candidates: inout [Candidate], _ seeds: [UInt64], part: Double = 1) throws {
+    ///
+    /// - Parameter evaluations: how often skill is measured in between.
+    private func run(
+        _ candidates: inout [Candidate], _ seeds: [UInt64], part: Double = 1, evaluations: Int = 0
+    ) throws {
         struct Job: Sendable {
             let candidate: Int
             let seed: UInt64
@@ -124,8 +163,7 @@ private struct Trials {
                 for seed in seeds { candidates[i].skills[seed] = trivial }
                 continue
             }
-            let most = max(runLimit / max(subject.workPerStep, 1), 1)
-            let steps = max(1, (min(share * Double(subject.plannedSteps), most) * part).rounded())
+            let steps = max(1, (self.steps(subject) * part).rounded())
             for seed in seeds where part < 1 || candidates[i].skills[seed] == nil {
                 jobs.append(Job(candidate: i, seed: seed, subject: subject, steps: Int(min(steps, 1e9))))
             }
@@ -136,23 +174,38 @@ private struct Trials {
         let (stop, trivial, all, clock) = (stop, trivial, jobs, clock)
         try concurrently(jobs.count, threads: threads) { k in
             let begin = clock.now
-            let skill = try all[k].subject.skill(seed: all[k].seed, steps: all[k].steps, stop: stop)
-            results.set(k, skill ?? trivial, (clock.now - begin).seconds)
+            let job = all[k]
+            let outcome = try job.subject.run(
+                seed: job.seed, steps: job.steps, evaluations: evaluations, stop: stop)
+            results.set(k, outcome, (clock.now - begin).seconds)
         }
         for (job, result) in zip(jobs, results.values) {
-            candidates[job.candidate].skills[job.seed] = result.skill
+            candidates[job.candidate].skills[job.seed] = result.outcome.skill ?? trivial
+            candidates[job.candidate].courses[job.seed] = result.outcome.curve
             candidates[job.candidate].seconds += result.seconds
         }
     }
 
+    /// Steps of a whole run.
+    private func steps(_ subject: TrialSubject) -> Double {
+        min(share * Double(subject.plannedSteps), max(runLimit / max(subject.workPerStep, 1), 1))
+    }
+
+    /// The work of a whole run.
+    private func work(_ candidate: Candidate) -> Double {
+        candidate.subject.map { steps($0) * $0.workPerStep } ?? 0
+    }
+
     /// What threads found, by job.
     private final class Results: Sendable {
-        private let store: Mutex<[(skill: Double, seconds: Double)]>
+        private let store: Mutex<[(outcome: TrialSubject.Outcome, seconds: Double)]>
 
-        init(_ count: Int) { store = Mutex([(skill: Double, seconds: Double)](repeating: (0, 0), count: count)) }
+        init(_ count: Int) { store = Mutex([(TrialSubject.Outcome, Double)](repeating: (.init(), 0), count: count)) }
 
-        func set(_ k: Int, _ skill: Double, _ seconds: Double) { store.withLock { $0[k] = (skill, seconds) } }
-        var values: [(skill: Double, seconds: Double)] { store.withLock { $0 } }
+        func set(_ k: Int, _ outcome: TrialSubject.Outcome, _ seconds: Double) {
+            store.withLock { $0[k] = (outcome, seconds) }
+        }
+        var values: [(outcome: TrialSubject.Outcome, seconds: Double)] { store.withLock { $0 } }
     }
 
     mutating func run(_ progress: (Doctor.Progress) -> Void) throws -> Treatment {
@@ -160,7 +213,7 @@ private struct Trials {
             return treatment("", [], "Nothing was found that calls for a treatment.")
         }
         var known = [control]
-        try run(&known, seeds + screening)
+        try run(&known, seeds + (isThrifty ? [] : screening), evaluations: Self.evaluations)
         control = known[0]
         let reached = control.mean(seeds)
         progress(.note("control: \(skillName) \(brief(reached)) over \(seeds.count) seeds"))
@@ -176,7 +229,7 @@ private struct Trials {
         let best = try screen(&candidates, &eliminated, progress)
         var finalists: [Candidate] = []
         if let best {
-            let built = try buildUp(best, progress)
+            let built = isThrifty ? best : try buildUp(best, progress)
             finalists.append(built)
             if built.remedies.count > best.remedies.count { finalists.append(best) }
             finalists += candidates.filter { other in !finalists.contains { $0.title == other.title } }
@@ -184,9 +237,55 @@ private struct Trials {
             finalists = Array(finalists.prefix(max(settings.finalists, 1)))
         }
         let random = drawn(besides: finalists + eliminated)
-        comparisons = max(2 * finalists.count, 1)
         let trials = try finals(finalists + (random.map { [$0] } ?? []), progress)
         return treatment(first.rule, trials + eliminated.map { trial($0, screening, .eliminated) }, nil)
+    }
+
+    /// Whether putting a suspicious setting right makes a difference that matters.
+    mutating func weigh(_ suspects: [Finding]) throws -> [Counterfactual] {
+        var candidates: [Candidate] = []
+        for finding in suspects {
+            let righted = finding.suggestions.compactMap { adding($0, for: finding, to: control) }
+            if let first = righted.first(where: { $0.subject != nil }) { candidates.append(first) }
+        }
+        guard control.subject != nil, !candidates.isEmpty else { return [] }
+        var all = [control] + candidates
+        try run(&all, seeds, evaluations: Self.evaluations)
+        (control, candidates) = (all[0], Array(all.dropFirst()))
+        compared = candidates.count
+        var answers: [Counterfactual] = []
+        for var candidate in candidates where !stop.isRequested {
+            guard let finding = candidate.findings.first, let remedy = candidate.remedies.first else { continue }
+            var used = seeds
+            var (gain, speed, isHarm) = (gain(candidate, used, over: control), speed(candidate, used), false)
+            for look in Self.looks.indices {
+                (gain, speed) = (self.gain(candidate, used, over: control), self.speed(candidate, used))
+                // Of what is left to be gained a third at least; of a training that was cut short only the pace is known.
+                let least = max(2 * settings.smallestGain, (1 - control.mean(used)) / 3)
+                isHarm =
+                    share == 1 && gain.gain >= least && isShown(gain, look)
+                    || isShown(speed, gain, look, least: Counterfactual.smallestSpeedup)
+                let isOpen =
+                    share == 1 && gain.gain >= least && gain.gain > gain.standardError
+                    || speed.map { $0.factor >= Counterfactual.smallestSpeedup && $0.isOpen } ?? false
+                let cost = Double(used.count) * (work(control) + work(candidate))
+                guard !isHarm, isOpen, look + 1 < Self.looks.count, cost <= settings.budget / 4, !stop.isRequested
+                else {
+                    break
+                }
+                let more = moreSeeds(used.count)
+                var both = [control, candidate]
+                try run(&both, more, evaluations: Self.evaluations)
+                (control, candidate) = (both[0], both[1])
+                used += more
+            }
+            answers.append(
+                Counterfactual(
+                    rule: finding.rule, remedy: remedy.id, title: remedy.title, skillName: skillName, seeds: used.count,
+                    before: control.mean(used), after: candidate.mean(used), gain: gain.gain, interval: gain.interval(),
+                    speed: speed.map { .init(factor: $0.factor, interval: $0.interval()) }, isHarm: isHarm))
+        }
+        return answers
     }
 
     // MARK: Candidates
@@ -229,7 +328,7 @@ private struct Trials {
             }
             if !isKnown { found.append(candidate) }
         }
-        for (rank, finding) in findings.prefix(5).enumerated() {
+        for (rank, finding) in findings.prefix(isThrifty ? 2 : 5).enumerated() {
             let own = suggestions(finding).prefix(rank == 0 ? settings.candidates : max(1, settings.candidates / 3))
             for suggestion in own { add(adding(suggestion, for: finding, to: control)) }
         }
@@ -270,18 +369,22 @@ private struct Trials {
         guard !candidates.isEmpty else { return nil }
         eliminated += candidates.filter { $0.subject == nil }
         candidates.removeAll { $0.subject == nil }
-        let rounds: [(seeds: [UInt64], part: Double)] = [
-            (Array(screening.prefix(1)), 1.0 / 3), (Array(screening.prefix(2)), 1), (screening, 1),
-        ]
+        let rounds: [(seeds: [UInt64], part: Double)] =
+            isThrifty
+            ? [(Array(screening.prefix(1)), 1)]
+            : [(Array(screening.prefix(1)), 1.0 / 3), (Array(screening.prefix(2)), 1), (screening, 1)]
         for (round, stage) in rounds.enumerated() {
-            let keep = round == 0 ? (candidates.count + 1) / 2 + 1 : max(settings.finalists, (candidates.count + 1) / 2)
+            let keep =
+                round == 0 && !isThrifty
+                ? (candidates.count + 1) / 2 + 1 : max(settings.finalists, (candidates.count + 1) / 2)
             if round == 0, candidates.count <= settings.finalists { continue }
             if stop.isRequested { break }
             progress(.note("round \(round + 1): \(candidates.count) candidates, \(stage.seeds.count) seeds"))
             try run(&candidates, stage.seeds, part: stage.part)
-            // Equal ones stay in the order of the findings.
+            // Equal ones, as far as that is of use, stay in the order of the findings.
             let order = candidates.indices.sorted {
-                let (a, b) = (candidates[$0].mean(stage.seeds), candidates[$1].mean(stage.seeds))
+                let a = (candidates[$0].mean(stage.seeds) / settings.smallestGain).rounded()
+                let b = (candidates[$1].mean(stage.seeds) / settings.smallestGain).rounded()
                 return a == b ? $0 < $1 : a > b
             }
             let lost = round < rounds.count - 1 ? order.dropFirst(keep) : []
@@ -311,16 +414,18 @@ private struct Trials {
             let top = next.max { $0.mean(screening) < $1.mean(screening) }
             if let top, top.mean(screening) - base.mean(screening) >= settings.smallestGain { base = top }
         }
-        for finding in base.findings where base.findings.count > 1 {
+        // What it does as well without is left out, the last first: time, too, must be needed.
+        for (dropped, _) in owners(base).reversed() where base.remedies.count > 1 {
             if stop.isRequested { break }
-            var without = control
-            var left = Candidate(patient: control.patient)
-            for (remedy, owner) in owners(base) where owner.rule != finding.rule {
-                guard let next = adding(.init(remedy.id, remedy.title), for: owner, to: without) else { continue }
-                without = next
-                left = next
+            var left = control
+            for (remedy, owner) in owners(base) where remedy.id != dropped.id {
+                left = adding(.init(remedy.id, remedy.title), for: owner, to: left) ?? left
             }
-            guard left.subject != nil, left.remedies.count < base.remedies.count else { continue }
+            guard left.subject != nil, !left.remedies.isEmpty, left.remedies.count < base.remedies.count else {
+                continue
+            }
+            left.skills = [:]
+            left.courses = [:]
             var one = [left]
             try run(&one, screening)
             if base.mean(screening) - one[0].mean(screening) < settings.smallestGain / 2 {
@@ -358,71 +463,141 @@ private struct Trials {
 
     // MARK: Finals
 
+    /// How often skill is measured in a run of the finals: a factor of at most 2 between neighbours up to 10⁷ steps.
+    private static let evaluations = 24
+    /// How the error of 5 % is shared out over looks at 5, 10, 20 and 40 seeds.
+    private static let looks = [2, 4, 8, 8]
+
     private mutating func finals(
         _ given: [Candidate], _ progress: (Doctor.Progress) -> Void
     ) throws -> [Treatment.Trial] {
         var finalists = given
-        if !stop.isRequested { try run(&finalists, seeds) }
+        if !stop.isRequested { try run(&finalists, seeds, evaluations: Self.evaluations) }
+        // Where it trains longer beside other things, time alone is a finalist as well.
+        var lengths: Set<Int> = []
+        for candidate in finalists where isLonger(candidate) {
+            guard lengths.insert(candidate.patient.configuration.training.epochs).inserted else { continue }
+            let time = candidate.findings.first { suggestions($0).contains { $0.remedy == Self.time } }
+            guard let time, !stop.isRequested else { continue }
+            var alone = [sameLength(candidate)]
+            alone[0].remedies = Remedy.named(Self.time).map { [$0] } ?? []
+            alone[0].reason = "the untreated network, trained as long as the treated one"
+            alone[0].findings = [time]
+            try run(&alone, seeds, evaluations: Self.evaluations)
+            longer[alone[0].patient.configuration.training.epochs] = alone[0]
+            if !finalists.contains(where: { $0.patient.configuration == alone[0].patient.configuration }) {
+                finalists.append(alone[0])
+            }
+        }
+        compared = max(finalists.count { !$0.isRandom }, 1)
         var trials: [Treatment.Trial] = []
         for var candidate in finalists where seeds.allSatisfy({ candidate.skills[$0] != nil }) {
-            var used = seeds
-            // A second look, where the first leaves open what seems to be a gain.
-            let first = gain(candidate, used)
-            let isOpen = first.gain >= settings.smallestGain && first.gain > first.standardError
-            if isOpen, !isShown(first), !candidate.isRandom, !stop.isRequested {
-                var both = [control, candidate]
-                try run(&both, moreSeeds)
-                (control, candidate) = (both[0], both[1])
-                used += moreSeeds
-            }
-            let result = try judged(candidate, used)
+            let result = try judged(&candidate)
             progress(
                 .note(
-                    "\(result.title): \(skillName) \(brief(control.mean(used))) → \(brief(candidate.mean(used))), "
-                        + "\(result.verdict.rawValue)"))
+                    "\(result.title): \(skillName) \(brief(control.mean(result.seeds))) → "
+                        + "\(brief(candidate.mean(result.seeds))), \(result.verdict.rawValue)"))
             trials.append(result)
         }
         func rank(_ trial: Treatment.Trial) -> Int {
             switch trial.verdict {
             case .proven: 0
-            case .gainWithoutMechanism: 1
-            case .symptomGone: 2
-            case .noGain: 3
-            case .worse: 4
-            case .eliminated: 5
-            case .failed: 6
+            case .faster: 1
+            case .gainWithoutMechanism: 2
+            case .symptomGone: 3
+            case .noGain: 4
+            case .worse: 5
+            case .eliminated: 6
+            case .failed: 7
             }
         }
         return trials.sorted { rank($0) != rank($1) ? rank($0) < rank($1) : $0.gain > $1.gain }
     }
 
-    private func gain(_ candidate: Candidate, _ seeds: [UInt64]) -> PairedGain {
+    private static let time = "trainLonger"
+
+    /// Whether a candidate has more time beside something else.
+    private func isLonger(_ candidate: Candidate) -> Bool {
+        !candidate.isRandom && candidate.remedies.count > 1 && candidate.remedies.contains { $0.id == Self.time }
+    }
+
+    /// The control with a candidate's epochs.
+    private func sameLength(_ candidate: Candidate) -> Candidate {
+        let epochs = candidate.patient.configuration.training.epochs
+        if let known = longer[epochs] { return known }
+        var patient = control.patient
+        patient.configuration.training.epochs = epochs
+        patient.configuration.training.patience = nil
+        return Candidate(patient: patient, subject: try? TrialSubject(patient))
+    }
+
+    private func gain(_ candidate: Candidate, _ seeds: [UInt64], over control: Candidate) -> PairedGain {
         PairedGain(
             control: seeds.map { control.skills[$0] ?? trivial },
             treated: seeds.map { candidate.skills[$0] ?? trivial },
             rows: heldOutRows, isAccuracy: isClasses, isSample: hasOtherRows)
     }
 
-    private func isShown(_ gain: PairedGain) -> Bool {
-        gain.isShown(comparisons: comparisons, smallest: settings.smallestGain)
+    /// How much less work it takes to come as far as the control does; `nil` where the control comes nowhere.
+    private func speed(_ candidate: Candidate, _ seeds: [UInt64]) -> PairedSpeed? {
+        let level = control.mean(seeds) - settings.smallestGain
+        guard level > trivial + 0.05 else { return nil }
+        return PairedSpeed(
+            control: seeds.map { control.courses[$0] ?? [] }, treated: seeds.map { candidate.courses[$0] ?? [] },
+            level: level)
     }
 
-    private func judged(_ candidate: Candidate, _ seeds: [UInt64]) throws -> Treatment.Trial {
-        let gain = gain(candidate, seeds)
-        if gain.interval().upperBound < 0 { return trial(candidate, seeds, .worse) }
+    /// Four fifths of the error are for skill, one for work.
+    private func isShown(_ gain: PairedGain, _ look: Int) -> Bool {
+        gain.isShown(comparisons: (Self.looks[look] * compared * 5 + 3) / 4, smallest: settings.smallestGain)
+    }
+
+    /// Whether it comes as far in so many times less work, and not less far in the end.
+    private func isShown(_ speed: PairedSpeed?, _ gain: PairedGain, _ look: Int, least: Double) -> Bool {
+        speed?.isShown(comparisons: Self.looks[look] * compared * 5, smallest: least) == true
+            && gain.interval().lowerBound > -2 * settings.smallestGain
+    }
+
+    /// Looks at a candidate over more and more seeds, until it is decided or no longer affordable.
+    private mutating func judged(_ candidate: inout Candidate) throws -> Treatment.Trial {
+        var used = seeds
         // A remedy by lot was meant for nothing that could have moved.
-        if candidate.isRandom { return trial(candidate, seeds, isShown(gain) ? .gainWithoutMechanism : .noGain) }
-        let moved = try hasMoved(candidate)
-        // What is still no better than a constant answer is no cure, however much worse it was before.
-        let isOfUse = candidate.mean(seeds) > trivial
-        let verdict: Treatment.Verdict =
-            switch (isShown(gain) && isOfUse, moved) {
-            case (true, true): .proven
-            case (true, false): .gainWithoutMechanism
-            case (false, true): .symptomGone
-            case (false, false): .noGain
+        let moved = try !candidate.isRandom && hasMoved(candidate)
+        for look in Self.looks.indices {
+            let gain = gain(candidate, used, over: control)
+            let speed = speed(candidate, used)
+            if gain.interval().upperBound < 0 { return trial(candidate, used, .worse, moved: moved) }
+            // What is still no better than a constant answer is no cure, however much worse it was before.
+            var isProven = isShown(gain, look) && candidate.mean(used) > trivial
+            let isGain = isProven
+            if isGain, isLonger(candidate) {
+                isProven = isShown(self.gain(candidate, used, over: sameLength(candidate)), look)
             }
-        return trial(candidate, seeds, verdict, moved: moved)
+            if candidate.isRandom { return trial(candidate, used, isGain ? .gainWithoutMechanism : .noGain) }
+            if isProven { return trial(candidate, used, moved ? .proven : .gainWithoutMechanism, moved: moved) }
+            if !isGain, isShown(speed, gain, look, least: settings.smallestSpeedup) {
+                return trial(candidate, used, moved ? .faster : .gainWithoutMechanism, moved: moved, speed)
+            }
+            let seems =
+                gain.gain >= settings.smallestGain && gain.gain > gain.standardError
+                || speed.map { $0.factor >= settings.smallestSpeedup && $0.isOpen } ?? false
+            // What seems to be a gain gets a second look in any case. Where a gain is neither shown nor excluded, as where
+            // one start in five fails, more are made while they cost a small part of the whole.
+            let isOpen = seems || gain.interval().upperBound >= settings.smallestGain
+            let cost = Double(used.count) * (work(control) + work(candidate))
+            let isCheap = cost <= settings.budget / (seems ? 4 : 16)
+            guard isOpen, moved, look + 1 < Self.looks.count, look == 0 && seems || isCheap, !stop.isRequested else {
+                let verdict: Treatment.Verdict = isGain ? .gainWithoutMechanism : moved ? .symptomGone : .noGain
+                return trial(candidate, used, verdict, moved: moved, speed)
+            }
+            let more = moreSeeds(used.count)
+            var all = [control, candidate] + (isLonger(candidate) ? [sameLength(candidate)] : [])
+            try run(&all, more, evaluations: Self.evaluations)
+            (control, candidate) = (all[0], all[1])
+            if all.count > 2 { longer[candidate.patient.configuration.training.epochs] = all[2] }
+            used += more
+        }
+        return trial(candidate, used, moved ? .symptomGone : .noGain, moved: moved)
     }
 
     /// Whether what the findings measured has moved in a watched training of the treated network.
@@ -432,7 +607,7 @@ private struct Trials {
         }
         // One that cannot be examined has not shown anything.
         var once = doctor
-        once.settings.otherStarts = 0
+        (once.settings.otherStarts, once.settings.weighs) = (0, false)
         guard let treated = try? once.examine(candidate.patient, watching: needsWatching, stop: stop) else {
             return false
         }
@@ -454,19 +629,23 @@ private struct Trials {
     }
 
     private func trial(
-        _ candidate: Candidate, _ wanted: [UInt64], _ verdict: Treatment.Verdict, moved: Bool = false
+        _ candidate: Candidate, _ wanted: [UInt64], _ verdict: Treatment.Verdict, moved: Bool = false,
+        _ speed: PairedSpeed? = nil
     ) -> Treatment.Trial {
         let seeds = wanted.filter { candidate.skills[$0] != nil && control.skills[$0] != nil }
         let isKnown = seeds.count > 1
-        let gain = gain(candidate, isKnown ? seeds : [])
+        let gain = gain(candidate, isKnown ? seeds : [], over: control)
+        let long = isLonger(candidate) ? longer[candidate.patient.configuration.training.epochs] : nil
         let before = spelledOut(control.patient)
         let after = spelledOut(candidate.patient)
         return Treatment.Trial(
             remedies: candidate.remedies.map(\.id), title: candidate.title, reason: candidate.reason,
             isRandom: candidate.isRandom, seeds: seeds, control: seeds.map { control.skills[$0] ?? trivial },
-            treated: seeds.map { candidate.skills[$0] ?? trivial }, gain: isKnown ? gain.gain : 0,
-            interval: isKnown ? gain.interval() : -2...2, mechanismMoved: moved,
+            treated: seeds.map { candidate.skills[$0] ?? trivial }, gain: isKnown ? gain.reported.gain : 0,
+            interval: isKnown ? gain.reported.interval : -2...2, mechanismMoved: moved,
             verdict: candidate.subject == nil ? .failed : verdict,
+            sameLength: long.map { long in seeds.compactMap { long.skills[$0] } },
+            speed: speed.map { .init(factor: $0.factor, interval: $0.interval()) },
             diff: unifiedDiff(before, after, from: "original", to: "treated"), configuration: after,
             seconds: candidate.seconds)
     }
@@ -483,11 +662,18 @@ private struct Trials {
                 "Every run was \(part); skill is \(skillName) on \(heldOutRows) held-out rows, at least −1, and "
                     + "\(brief(trivial)) for runs whose values stopped being numbers.")
             lines.append(
-                "Finalists ran on \(seeds.count) seeds beside the control, other ones than they were chosen by; proven "
-                    + "means a gain of at least \(settings.smallestGain) whose interval, widened for \(comparisons) "
-                    + "comparisons, excludes 0, and a finding that has moved.")
+                "Finalists ran on \(seeds.count) seeds or more beside the control, other ones than they were chosen by; "
+                    + "proven means a gain of at least \(settings.smallestGain) whose interval, widened for "
+                    + "\(compared) finalists, the looks at them and both measures, excludes 0, and a finding that has moved."
+            )
             if let winner = trials.first(where: { $0.verdict == .proven && !$0.isRandom }) {
                 lines.append("Proven: \(winner.title).")
+            } else if let winner = trials.first(where: { $0.verdict == .faster && !$0.isRandom }) {
+                lines.append(
+                    "No gain in \(skillName) is shown; proven is that with \(winner.title) it comes as far in "
+                        + "\(brief(1 / (winner.speed?.factor ?? 1))) of the work.")
+            } else if findings.first?.isBeyondConfiguration == true {
+                lines.append("What was found is beyond a configuration: no gain is proven, as was to be expected.")
             } else {
                 lines.append("No gain is proven; it is best left as it is.")
             }

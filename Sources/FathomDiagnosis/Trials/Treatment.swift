@@ -2,7 +2,8 @@
 public struct Treatment: Sendable, Codable {
     /// How remedies are tried.
     public struct Settings: Sendable {
-        /// Paired runs of control and of each finalist; at least 5. Where they leave it open, as many again are made.
+        /// Paired runs of control and of each finalist; at least 5. Where they leave it open, twice as many are made, and
+        /// again, up to eight times as many.
         public var seeds = 5
         /// The work of all trials together, in floating-point operations: decides which part of a long training is run. A
         /// count, not a time, so that the result does not depend on the machine; about a minute on two cores.
@@ -13,6 +14,8 @@ public struct Treatment: Sendable, Codable {
         public var finalists = 3
         /// A smaller gain in accuracy or R² is of no use.
         public var smallestGain = 0.01
+        /// A network that comes as far in less work is of use from this factor on.
+        public var smallestSpeedup = 1.5
         /// By what the random remedy is drawn.
         public var lot: UInt64 = 0
 
@@ -23,6 +26,9 @@ public struct Treatment: Sendable, Codable {
     public enum Verdict: String, Sendable, Codable {
         /// The interval on the gain excludes zero, and the mechanism moved.
         case proven
+        /// No gain in skill is shown, but it comes as far in much less work: the interval on the factor excludes 1, and the
+        /// mechanism moved.
+        case faster
         /// The finding is gone, but no gain is shown.
         case symptomGone
         /// A gain is shown, but what the finding measured has not moved: something else helped.
@@ -33,6 +39,12 @@ public struct Treatment: Sendable, Codable {
         case eliminated
         /// The changed network could not be trained.
         case failed
+    }
+
+    /// By how much less work a network comes as far, with a 95 % interval.
+    public struct Speed: Sendable, Codable {
+        public let factor: Double
+        public let interval: ClosedRange<Double>
     }
 
     /// One remedy against the control over paired seeds.
@@ -47,11 +59,15 @@ public struct Treatment: Sendable, Codable {
         /// Held-out skill (accuracy, or R²) by seed.
         public let control: [Double]
         public let treated: [Double]
-        /// Mean of the paired differences, with a 95 % interval.
+        /// Mean of the paired differences, with a 95 % interval; the median where only that excludes 0.
         public let gain: Double
         public let interval: ClosedRange<Double>
         public let mechanismMoved: Bool
         public let verdict: Verdict
+        /// Skill by seed of the untreated network trained for as long, where the treated one trains longer.
+        public let sameLength: [Double]?
+        /// Where work was what decided, or might have.
+        public let speed: Speed?
         /// The changed lines of the configuration, as a unified diff.
         public let diff: String
         /// The changed configuration, ready to be written to a file.
@@ -61,11 +77,12 @@ public struct Treatment: Sendable, Codable {
         public init(
             remedies: [String], title: String, reason: String, isRandom: Bool, seeds: [UInt64], control: [Double],
             treated: [Double], gain: Double, interval: ClosedRange<Double>, mechanismMoved: Bool, verdict: Verdict,
-            diff: String, configuration: String, seconds: Double
+            sameLength: [Double]? = nil, speed: Speed? = nil, diff: String, configuration: String, seconds: Double
         ) {
             (self.remedies, self.title, self.reason, self.isRandom) = (remedies, title, reason, isRandom)
             (self.seeds, self.control, self.treated, self.gain) = (seeds, control, treated, gain)
             (self.interval, self.mechanismMoved, self.verdict) = (interval, mechanismMoved, verdict)
+            (self.sameLength, self.speed) = (sameLength, speed)
             (self.diff, self.configuration, self.seconds) = (diff, configuration, seconds)
         }
     }
@@ -85,5 +102,8 @@ public struct Treatment: Sendable, Codable {
         (self.summary, self.seconds) = (summary, seconds)
     }
 
-    public var winner: Trial? { trials.first { $0.verdict == .proven && !$0.isRandom } }
+    /// The best that is proven: by skill, or else by work.
+    public var winner: Trial? {
+        trials.first { $0.verdict == .proven && !$0.isRandom } ?? trials.first { $0.verdict == .faster && !$0.isRandom }
+    }
 }

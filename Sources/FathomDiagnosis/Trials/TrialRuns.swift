@@ -11,7 +11,9 @@ struct TrialSubject: Sendable {
     let prepared: PreparedData
     /// Steps of a whole training.
     let plannedSteps: Int
-    /// Floating-point operations of one step, roughly.
+    /// Floating-point operations of one row, forward.
+    let workPerRow: Double
+    /// Of one step, roughly.
     let workPerStep: Double
 
     /// - Throws: for a set-up that cannot be built.
@@ -26,27 +28,48 @@ struct TrialSubject: Sendable {
         prepared = try patient.prepared()
         let trainer = try patient.trainer(prepared)
         plannedSteps = trainer.stepsPerEpoch * patient.configuration.training.epochs
-        let parameters = trainer.step.declarations.reduce(0) { $0 + ($1.role == .parameter ? $1.count : 0) }
         let tensors = Double(max(trainer.step.declarations.count, 1))
-        // Three passes of two operations a weight, and some µs for every tensor of however small a network.
-        workPerStep = 6 * Double(parameters) * Double(trainer.rowsPerStep) + 2e5 * tensors
+        workPerRow = Work.forward(trainer.model, input: prepared.split.train.inputs.rowShape) ?? 0
+        // Three passes, and some µs for every tensor of however small a network.
+        workPerStep = 3 * workPerRow * Double(trainer.rowsPerStep) + 2e5 * tensors
+    }
+
+    /// What came of one training.
+    struct Outcome: Sendable {
+        /// Accuracy or R² on the held-out rows, at least −1; `nil` when values stopped being numbers.
+        var skill: Double?
+        /// The same in between.
+        var curve: [PairedSpeed.Point] = []
     }
 
     /// Trains for some steps.
     ///
-    /// - Returns: accuracy or R² on the held-out rows, at least −1; `nil` when values stopped being numbers.
-    func skill(seed: UInt64, steps: Int, stop: StopRequest) throws -> Double? {
+    /// - Parameter evaluations: how often the skill is measured on the way, at steps spaced like powers.
+    func run(seed: UInt64, steps: Int, evaluations: Int, stop: StopRequest) throws -> Outcome {
         let trainer = try patient.trainer(prepared, seed: seed)
         trainer.reportEvery = 1
         // Schedules that follow the validation loss need it.
         trainer.evaluatesEpochs = patient.configuration.schedule.name.lowercased().contains("plateau")
+        // Measuring must not cost more than the training itself.
+        let each = Double(trainer.heldOut.data.rowCount) * workPerRow + 1
+        let most = Int(min(Double(evaluations), max(Double(steps) * workPerStep / each, 2)))
+        let marks = Set(Watcher.spaced(steps, most))
+        var outcome = Outcome()
         do {
             try trainer.run { event in
                 guard case .step(let step) = event else { return }
+                if marks.contains(step.step), let skill = skill(of: trainer) {
+                    outcome.curve.append(.init(work: Double(step.step) * workPerStep, skill: skill))
+                }
                 if step.step >= steps || stop.isRequested { trainer.stop.stop() }
             }
-        } catch TrainingError.nonFinite { return nil }
-        // An output that no answer can be read from, such as a single one for ten classes, has learnt nothing either.
+        } catch TrainingError.nonFinite { return outcome }
+        outcome.skill = skill(of: trainer)
+        return outcome
+    }
+
+    /// `nil` for an output that no answer can be read from, such as a single one for ten classes: it has learnt nothing.
+    private func skill(of trainer: Trainer) -> Double? {
         guard let values = try? trainer.evaluate(trainer.heldOut.data),
             let skill = values.first(where: { $0.name != "loss" })?.value, skill.isFinite
         else { return nil }

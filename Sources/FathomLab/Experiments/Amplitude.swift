@@ -22,7 +22,7 @@ extension Experiment {
             $σ_w^2 / n$ for $n$ inputs. The sums of a wide layer are then normally distributed with variance $q$, and from one layer to
             the next
 
-            $$q_{l+1} = σ_w^2 E[φ(\sqrt{q_l} z)^2], \quad z ∼ N(0, 1)$$
+            $$q_{l+1} = σ_w^2 E[φ^2(\sqrt{q_l} z)], \quad z ∼ N(0, 1)$$
 
             For ReLU half of a bell curve is left, so the mean square is halved: $E[φ^2] = q / 2$. The rms is multiplied in every layer by
 

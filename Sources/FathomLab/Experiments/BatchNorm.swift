@@ -25,7 +25,7 @@ extension Experiment {
             For the sums $z_1, …, z_m$ of one unit over a batch of $m$ examples:
 
             - their mean $μ = \frac{1}{m} \sum z_i$,
-            - their variance $s^2 = \frac{1}{m} \sum (z_i - μ)^2$, the mean square of the distances from μ,
+            - their variance $s^2 = \frac{1}{m} \sum {(z_i - μ)}^2$, the mean square of the distances from μ,
             - normalised $\hat{z}_i = \frac{z_i - μ}{\sqrt{s^2 + ε}}$, with a tiny ε so that nothing is divided by 0,
             - handed on: $y_i = γ \hat{z}_i + β$.
 

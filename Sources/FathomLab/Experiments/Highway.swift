@@ -32,7 +32,7 @@ extension Experiment {
             far, and **six times that, 6 layers,** is about as deep as such a network can be trained. So 5 layers should work and 10
             should not, for want of better weights: with $σ_w^2 = 1$ the same plain network has no such limit.
 
-            And the highway? With the gates at $t$ each layer keeps $f = (1 - t)^2 + t^2 σ_w^2$ of the signal's square. A gate bias of −1
+            And the highway? With the gates at $t$ each layer keeps $f = {(1 - t)}^2 + t^2 σ_w^2$ of the signal's square. A gate bias of −1
             gives $f = 0.56$ and a reach of 10 layers, hardly more than the plain network's. A bias of −3 gives 62 layers, −4 gives 164.
             So **the gates must start more closed the deeper the network is**.
             """#,
@@ -235,10 +235,10 @@ private enum HighwayMeasurement {
         if width == 50 {
             let there = depths.filter { known[$0] != nil }
             chart.dots(
-                "published, highway", x: there.map(Double.init), y: there.map { known[$0]?.0 ?? .nan }, color: 5,
+                "published, highway", x: there.map(Double.init), y: there.map { known[$0]?.0 ?? .nan }, color: 3,
                 radius: 4)
             chart.dots(
-                "published, plain", x: there.map(Double.init), y: there.map { known[$0]?.1 ?? .nan }, color: 4,
+                "published, plain", x: there.map(Double.init), y: there.map { known[$0]?.1 ?? .nan }, color: 6,
                 radius: 4)
         }
         if reach.isFinite { chart.rule(x: reach, "reach of the plain one, 6ξ") }
@@ -251,9 +251,11 @@ private enum HighwayMeasurement {
                     """, chart))
 
         let deep = depths.indices.filter { depths[$0] >= 3 }
+        let top = 1.2 * (deep.flatMap { all(0, $0) }.flatMap { $0.gates + $0.birth }.max() ?? 1)
         let charts = deep.map { i in
             let of = all(0, i)
-            var chart = Chart("\(depths[i]) layers", x: .init("layer"), y: .init("mean gate", in: 0...1), size: .small)
+            var chart = Chart(
+                "\(depths[i]) layers", x: .init("layer"), y: .init("mean gate", in: 0...top), size: .small)
             let layers = (2...depths[i]).map(Double.init)
             chart.line("at the start", x: layers, y: Estimate.columns(of.map(\.birth)), color: 7)
             chart.line("after training", x: layers, y: Estimate.columns(of.map(\.gates)), color: 2)

@@ -28,7 +28,7 @@ extension Experiment {
             $σ_b^2$ for the biases. The sums have a variance $q$ that reproduces itself, and the gradient's square is multiplied by
             exactly 1:
 
-            $$q = σ_w^2 E[φ(\sqrt{q} z)^2] + σ_b^2, \quad χ = σ_w^2 E[φ′(\sqrt{q} z)^2] = 1$$
+            $$q = σ_w^2 E[φ^2(\sqrt{q} z)] + σ_b^2, \quad χ = σ_w^2 E[{φ′}^2(\sqrt{q} z)] = 1$$
 
             Below 1 the gradient vanishes, above 1 it explodes; the border is called the *edge of chaos*. Information gets about
             $ξ = -1/\ln χ$ layers far, and a network can be trained to a depth of about $6 ξ$. For tanh with $σ_b^2 = 0.05$ the border
@@ -250,16 +250,19 @@ private enum InitialisationMeasurement {
                         """))
         }
         var chart = Chart(
-            x: .init(categories: activations.map(\.name)), y: .init("gradient after \(depth) layers, powers of 10"))
-        for (k, name) in ["Xavier", "He", "critical"].enumerated() {
-            chart.bars(name, gains[k], offset: 0.27 * Double(k - 1), width: 0.25, color: [0, 1, 2][k])
-        }
+            x: .init(categories: ["Xavier", "He", "critical"]),
+            y: .init(categories: activations.map(\.name).reversed()),
+            size: .square)
+        let powers = activations.indices.reversed().map { a in (0..<3).map { gains[$0][a] } }
+        chart.heat(
+            x: [0, 1, 2], y: activations.indices.map(Double.init), powers, in: -6...6, colors: .diverging,
+            texts: powers.map { $0.map { Text.fixed($0, 1) } })
         findings.figures.append(
             Figure(
                 "rules", title: "The gradient after \(depth) layers",
                 caption: """
-                    0 means: as large as at the end of the network; −5 means: a hundred-thousandth of it. Only the critical weights \
-                    are near 0 for every activation.
+                    In powers of 10: 0 means as large as at the end of the network, −5 a hundred-thousandth of it, 2 a hundred times as \
+                    much.
                     """, chart))
     }
 
@@ -489,7 +492,8 @@ private enum InitialisationMeasurement {
             return 6 * SignalPropagation.depthScale(chi: try propagation.chi(q: q, weightVariance: variance))
         }
         var chart = Chart(
-            x: .init("variance of the weights σ²"), y: .init("layers"), size: .square)
+            x: .init("variance of the weights σ²"),
+            y: .init("layers", in: 0...(1.08 * Double(depths.last ?? 1))), size: .square)
         chart.heat(
             x: variances, y: depths.map(Double.init),
             depths.indices.map { d in variances.indices.map { v in accuracy(d, v).mean } },
@@ -507,12 +511,13 @@ private enum InitialisationMeasurement {
                     brighter, the more answers are right. The line is the theory: six times as deep as information gets.
                     """, chart))
         // Beside the edge far deeper than the theory allows, and at the edge equally deep.
-        guard let deep = depths.last, let index = depths.indices.last,
+        let limit = abs(try reach(variances.first ?? 1))
+        guard let index = depths.indices.first(where: { Double(depths[$0]) > 3 * limit }),
             let at = variances.indices.min(by: { abs(variances[$0] - critical) < abs(variances[$1] - critical) }),
             let low = variances.indices.first, seeds > 1
         else { return }
-        let limit = try reach(variances[low])
-        if limit > 0, Double(deep) > 2 * limit {
+        let deep = depths[index]
+        if variances[low] < critical {
             findings.checks.append(
                 .atLeast(
                     "\(deep) layers: right answers at σ² = \(Text.number(variances[at])) less those at \(Text.number(variances[low])) (6ξ = \(Text.number(limit.rounded())))",

@@ -24,9 +24,9 @@ extension Experiment {
 
             A layer of $n$ units is silent for an example when all $n$ sums are negative, which has probability $2^{-n}$. All layers
             after it are silent too. In a network of $L$ layers without biases the signal of an example survives with probability
-            $(1 - 2^{-n})^L$, so it is lost with probability
+            ${(1 - 2^{-n})}^L$, so it is lost with probability
 
-            $$P = 1 - (1 - 2^{-n})^L$$
+            $$P = 1 - {(1 - 2^{-n})}^L$$
 
             A network that has lost the signal of every example is **born dead**: it answers the same to everything, and no training
             can change that. This happens less often than $P$. It matters for narrow, deep networks alone: 22 % for 5 units and 8
@@ -130,7 +130,7 @@ private enum ReluSparsityMeasurement {
         return Figure(
             "born", title: "Narrow networks lose the signal before any training",
             caption: """
-                The share of examples for which a whole layer is silent, before any training. Dashed: $1 - (1 - 2^{-n})^L$. With \
+                The share of examples for which a whole layer is silent, before any training. Dashed: $1 - {(1 - 2^{-n})}^L$. With \
                 ten units and more it hardly ever happens.
                 """, chart)
     }

@@ -33,7 +33,7 @@ extension Experiment {
             correlation is (Balduzzi et al. 2017)
 
             - plain: $2^{-L}$,
-            - residual: $1 + 1 = 2$ for the square and $1 + 1/2$ for what is shared, so $(3/4)^L$,
+            - residual: $1 + 1 = 2$ for the square and $1 + 1/2$ for what is shared, so ${(3/4)}^L$,
             - residual with batch norm in the blocks: what a block adds weighs less and less beside what is there, roughly $1/\sqrt{L}$.
 
             All this takes for granted that units are on *independently* for the two inputs. That holds where the mean over the
@@ -217,7 +217,7 @@ private enum ResidualMeasurement {
             Figure(
                 "correlation", title: "How much the gradients of two unrelated inputs have in common",
                 caption: """
-                    Dashed: $2^{-L}$, $(3/4)^L$, and the products for batch norm and for layers that are not centred. Bands are 99 % \
+                    Dashed: $2^{-L}$, ${(3/4)}^L$, and the products for batch norm and for layers that are not centred. Bands are 99 % \
                     intervals.
                     """, chart))
         let ten = lengths.lastIndex { $0 <= 10 } ?? 0

@@ -17,7 +17,7 @@ extension Experiment {
             The slope of an activation decides what comes back through many layers. Over sums of spread 1 the mean square of the slope
             is 1/2 for ReLU, 0.464 for tanh and 0.045 for the sigmoid. Weights of variance $σ_w^2 / n$ multiply the gradient's square by
 
-            $$χ = σ_w^2 E[φ′(z)^2]$$
+            $$χ = σ_w^2 E[{φ′}^2(z)]$$
 
             per layer. Xavier's weights have $σ_w^2 = 1$: with a sigmoid the gradient's square falls to a twentieth in every layer. But
             nothing forbids larger weights. The *critical* ones make χ = 1 for any activation.
@@ -25,7 +25,7 @@ extension Experiment {
             For outputs the rule is simpler: an output must be able to say what is asked. A sigmoid cannot say 3, so for targets outside
             0…1 it is left with an error of at least
 
-            $$E[(y - \bar{y})^2], \quad \bar{y} = y \text{ cut off at 0 and 1}$$
+            $$E[{(y - \bar{y})}^2], \quad \bar{y} = y\text{ cut off at 0 and 1}$$
 
             and ReLU cannot say −1. For classes, cross-entropy with softmax (or with a sigmoid for two classes) has the gradient
             $p - t$, answer less target, which does not vanish when the answer is wrong.

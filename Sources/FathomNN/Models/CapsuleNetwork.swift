@@ -6,7 +6,7 @@ extension Sequential {
     /// primary capsules (8.2 million parameters with the decoder); a quarter of them learns MNIST about as well.
     ///
     /// ```yaml
-    /// model: [{reshape: [28, 28, 1]}, {capsuleNetwork: {filters: 64, capsules: 8, pixels: 784}}]
+    /// model: [{capsuleNetwork: {filters: 64, capsules: 8, pixels: 784}}]
     /// loss: margin
     /// ```
     ///

@@ -5,7 +5,7 @@ extension Sequential {
     /// Images [B, …spatial…, channels] → logits [B, classes]; the extents are halved `stages` − 1 times.
     ///
     /// ```yaml
-    /// model: [{reshape: [28, 28, 1]}, {highwayNetwork: {depth: 19}}]
+    /// model: [{highwayNetwork: {depth: 20}}]
     /// ```
     ///
     /// - Parameters:

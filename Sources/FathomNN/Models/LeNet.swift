@@ -7,7 +7,7 @@ extension Sequential {
     /// With `relu` and `max` it is the version of most textbooks.
     ///
     /// ```yaml
-    /// model: [{reshape: [28, 28, 1]}, leNet]
+    /// model: [leNet]
     /// ```
     public static func leNet(
         classes: Int = 10, activation: Activation = .tanh, pooling: GlobalPool.Kind = .average

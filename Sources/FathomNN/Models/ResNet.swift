@@ -15,7 +15,7 @@ extension Sequential {
     /// Images [B, height, width, channels] → logits [B, classes]. The second and third stage begin with a stride of 2.
     ///
     /// ```yaml
-    /// model: [{reshape: [32, 32, 3]}, {resNet: {depth: 20}}]
+    /// model: [{resNet: {depth: 20}}]
     /// ```
     ///
     /// - Parameters:

@@ -6,7 +6,7 @@ extension Sequential {
     /// followed by batch normalisation (as in the later VGG-BN; the original has none) and ReLU.
     ///
     /// ```yaml
-    /// model: [{reshape: [28, 28, 1]}, {vgg: {filters: 32, stages: 2, classes: 10}}]
+    /// model: [{vgg: {filters: 32, stages: 2, classes: 10}}]
     /// ```
     ///
     /// - Parameters:

@@ -211,6 +211,14 @@ extension DataConfiguration {
                     + "'file' (CSV, TSV or NPZ) and 'folder' (pictures, a sub-folder for each class)",
                 line: value.line)
         }
+        let isPictures = if case .pictures = source { true } else { false }
+        for key in ["testFolder", "size", "channels"] where !isPictures {
+            guard let value = reader[key] else { continue }
+            throw ConfigError(
+                key: "data.\(key)",
+                message: "data.\(key) is for pictures, which 'folder' names without 'name' or 'file'",
+                line: value.line)
+        }
         target = try reader.text("target")
         if let list = reader["ignore"] {
             let items = if case .list(let items) = list.content { items } else { [list] }

@@ -139,7 +139,8 @@ public struct Inspection: Sendable, Codable {
         }
     }
 
-    private static func flops(_ graph: Graph, _ id: NodeID, _ batch: Int) -> Int {
+    /// Of one node, for a batch.
+    package static func flops(_ graph: Graph, _ id: NodeID, _ batch: Int) -> Int {
         let node = graph[id]
         let count = node.type.shape.count(batch: batch)
         switch node.op {

@@ -5,7 +5,7 @@
 /// `depth` counts the brackets that are open and never exceeds what the caller's grammar has. Numbers are unsigned
 /// decimal integers and nothing else; `1.0`, `1e2`, `"2"`, `-1` and `01` are refused (a stock decoder takes most of
 /// them). Strings are bytes of valid UTF-8 and are compared as bytes.
-struct StrictJSON {
+package struct StrictJSON {
     typealias FormatError = SafeTensors.FormatError
 
     /// Where the next token starts.
@@ -193,7 +193,7 @@ struct StrictJSON {
     // MARK: Writing
 
     /// A string literal, escaped as the reference implementation of safetensors does.
-    static func literal(_ text: String) -> String {
+    package static func literal(_ text: String) -> String {
         var literal = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
