@@ -13,6 +13,7 @@ static const gemm_kernels kernels[] = {
 #if defined(__x86_64__)
     {fk_gemm_scratch_avx2, fk_gemm_run_avx2},
     {fk_gemm_scratch_avx512, fk_gemm_run_avx512},
+    {fkb_gemm_scratch_avx512_bf16, fkb_gemm_run_avx512_bf16},
 #endif
 };
 
@@ -52,6 +53,18 @@ size_t fk_gemm_scratch_on(int isa, const fk_gemm_args *args) { return kernels[is
 
 void fk_gemm_on(int isa, const fk_gemm_args *args, void *scratch) { kernels[isa].run(args, scratch); }
 
-size_t fk_gemm_scratch(const fk_gemm_args *args) { return fk_gemm_scratch_on(fk_isa(), args); }
+// Factors of half precision are a row of their own.
+static int row_of(const fk_gemm_args *args) { return args->bf16 ? 3 : fk_isa(); }
 
-void fk_gemm(const fk_gemm_args *args, void *scratch) { fk_gemm_on(fk_isa(), args, scratch); }
+size_t fk_gemm_scratch(const fk_gemm_args *args) { return fk_gemm_scratch_on(row_of(args), args); }
+
+void fk_gemm(const fk_gemm_args *args, void *scratch) { fk_gemm_on(row_of(args), args, scratch); }
+
+bool fk_has_bf16(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return fk_isa() == 2 && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}

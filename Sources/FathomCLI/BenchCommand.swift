@@ -22,6 +22,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Workloads by key, separated by commas; all by default.") var workloads: String?
     @Option(help: "Threads; by default all processors.") var threads: Int?
     @Option(help: "Timed seconds per workload.") var seconds = 3.0
+    @Option(help: "What products round their factors to: float32 or bfloat16.") var precision = Precision.float32
     @Option(help: "Folder with parameters and data.") var dump: String?
     @Option(help: "Time watched steps against bare ones: intervals, separated by commas.") var watch: String?
     @Option(help: "Elements of a value that a watched step looks at; 0 for all.") var sample: Int = ProbeSettings()
@@ -34,6 +35,9 @@ struct BenchCommand: ParsableCommand {
         let keys = workloads?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
         let chosen = Workload.all.filter { keys?.contains($0.key) ?? true }
         if chosen.isEmpty { throw ExitCode(3) }
+        if precision != .float32, let row = chosen.first(where: { $0.optimizer == nil }) {
+            throw ValidationError("inference is float32, so that --precision does not go with \(row.key)")
+        }
         guard seconds > 0, seconds < 3600 else { throw ValidationError("--seconds must be positive") }
         let team = Team(threads: threads)
         if let watch {
@@ -107,8 +111,7 @@ struct BenchCommand: ParsableCommand {
         if let optimizer = workload.optimizer {
             let train = try TrainStep(
                 workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(optimizer), data: data,
-                batch: workload.batch,
-                team: team)
+                batch: workload.batch, team: team, options: Executable.Options(precision: precision))
             try fill(workload, train.storage)
             try feed(workload) { body in _ = train.withInputs(batch: workload.batch, body) }
             executable = train.executable
@@ -118,8 +121,7 @@ struct BenchCommand: ParsableCommand {
         } else {
             let source = try TrainStep(
                 workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(SGD()), data: data,
-                batch: workload.batch,
-                team: team)
+                batch: workload.batch, team: team)
             try fill(workload, source.storage)
             let forward = try InferenceStep(
                 workload.model, loss: nil, data: data, batch: workload.batch, storage: source.storage, team: team)
@@ -295,3 +297,5 @@ struct BenchCommand: ParsableCommand {
         }
     }
 }
+
+extension Precision: ExpressibleByArgument {}

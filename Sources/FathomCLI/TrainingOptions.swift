@@ -29,6 +29,11 @@ struct TrainingOptions: ParsableArguments {
     @Option(name: .long, help: "Threads; never changes a bit of the result.")
     var threads: String?
 
+    @Option(
+        name: .long,
+        help: "What training's products round their factors to: float32, or bfloat16 where the processor has it.")
+    var precision: String?
+
     @Option(name: .long, help: "Any setting by its path, such as --set training.epochs=5; may be repeated.")
     var set: [String] = []
 
@@ -63,7 +68,7 @@ struct TrainingOptions: ParsableArguments {
         if let optimizer { set("optimizer", ConfigValue(.text(optimizer))) }
         for (path, value) in [
             ("training.epochs", epochs), ("training.batch", batch), ("training.seed", seed),
-            ("training.threads", threads),
+            ("training.threads", threads), ("training.precision", precision),
         ] {
             if let value { set(path, try parsed(value)) }
         }

@@ -12,8 +12,10 @@ import FathomGraph
 /// After a first run with a batch size, running it again allocates nothing. An executable is used by one thread at a time;
 /// it holds no global state.
 public final class Executable {
-    /// Choices that change speed and memory, never a bit of the result.
+    /// Choices that change speed and memory; only ``precision`` changes results.
     public struct Options: Sendable {
+        /// What the factors of products are rounded to.
+        public var precision = Precision.float32
         /// Fuse elementwise work and reductions into tiles.
         public var fusing = true
         /// Run the graph through `verify()` first.
@@ -27,7 +29,8 @@ public final class Executable {
         /// holds beside code and weights. Tests set 1.
         package var turnBytes = 512 << 10
 
-        public init(fusing: Bool = true, verifying: Bool = false) {
+        public init(precision: Precision = .float32, fusing: Bool = true, verifying: Bool = false) {
+            self.precision = precision
             self.fusing = fusing
             self.verifying = verifying
         }
@@ -75,7 +78,8 @@ public final class Executable {
         let primitive = try graph.inliningCalls(keeping: Self.kernels).splittingReductions().joiningPads()
         if options.verifying { try primitive.verify() }
         try Self.checkSizes(primitive, maxBatch)
-        var lowering = try Lowering(primitive, maxBatch: maxBatch, fusing: options.fusing)
+        var lowering = try Lowering(primitive, maxBatch: maxBatch, precision: options.precision, fusing: options.fusing)
+        try options.precision.check(lowering.instructions)
         (self.graph, self.state, self.maxBatch, self.team) = (primitive, state, maxBatch, team)
         turnBytes = options.turnBytes
         grouping = lowering.grouping
@@ -407,7 +411,7 @@ public final class Executable {
             x.u.gemm = fk_gemm_args(
                 m: m, n: nn, k: k, a: pointer(p.a), lda: p.ta ? m : k, ta: p.ta, b: pointer(p.b), ldb: p.tb ? k : nn,
                 tb: p.tb, c: pointer(p.c), ldc: nn, bias: p.bias.map { UnsafePointer(pointer($0)) }, accumulate: false,
-                activation: 0, end: nil)
+                activation: 0, bf16: p.rounds, end: nil)
             (x.stride_a, x.stride_b, x.stride_c) = (m * k, k * nn, m * nn)
             x.batches = p.batches.map(n) ?? 1
             if let update = p.update, let native = NativeProgram(update) {
@@ -583,8 +587,8 @@ public final class Executable {
             cout: Int64(c.output.last ?? 1))
         let images = c.images.resolved(batch)
         x.u.conv = fk_conv(
-            window: window, kind: Int32(c.kind.rawValue), winograd: c.isTransformed ? 1 : 0,
-            by_lines: c.byLines ? 1 : 0, images: Int64(images),
+            window: window, kind: Int32(c.kind.rawValue), winograd: Int32(c.transform),
+            bf16: c.rounds ? 1 : 0, by_lines: c.byLines ? 1 : 0, images: Int64(images),
             block: Int64(c.block),
             blocks: Int64(c.blocks), x: c.x.map { pointer($0) }, w: c.w.map { pointer($0) }, y: c.y.map { pointer($0) },
             bias: c.bias.map { UnsafePointer(pointer($0)) },

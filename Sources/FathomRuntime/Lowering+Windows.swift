@@ -9,7 +9,9 @@ extension Lowering {
 
     /// Weights in the form in which products read them, made once before the step.
     mutating func packWeights() {
-        for (i, node) in graph.nodes.enumerated() where grouping.groupOf[i] != nil || isAbsorbed(NodeID(i)) {
+        // Those that are computed with the bias that is added to them have no group of their own.
+        let absorbed = Set(grouping.biased.values.map(\.product))
+        for (i, node) in graph.nodes.enumerated() where grouping.groupOf[i] != nil || absorbed.contains(NodeID(i)) {
             switch node.op {
             case .convolution, .convolutionInputGradient:
                 if grouping.isGiven(grouping.memory(of: node.inputs[1])) { _ = packed(NodeID(i), node) }
@@ -18,50 +20,66 @@ extension Lowering {
         }
     }
 
-    /// Whether the node is computed with the bias that is added to it.
-    private func isAbsorbed(_ id: NodeID) -> Bool { grouping.biased.values.contains { $0.product == id } }
-
-    /// Whether Winograd's transforms save products: a matter of the shapes alone, so that bits do not depend on anything else.
-    /// A few images do not pay for transformed weights.
-    private func isTransformed(_ window: Window, groups: Int, _ x: Shape, _ y: Shape) -> Bool {
+    /// How many outputs of an axis Winograd's transforms make at a time, 0 where direct sums are better: a matter of the shapes
+    /// alone, so that bits do not depend on anything else. A few images do not pay for transformed weights.
+    private func transform(_ window: Window, groups: Int, _ x: Shape, _ y: Shape) -> Int {
         guard groups == 1, window.axes.count == 2, let inputs = x.dims.last?.fixedValue,
-            let outputs = y.dims.last?.fixedValue,
-            inputs % 16 == 0, outputs % 16 == 0
-        else { return false }
-        return window.axes.allSatisfy { $0.extent == 3 && $0.stride == 1 && $0.dilation == 1 && $0.low <= 2 }
-            && Count([x[0]]).resolved(maxBatch) >= 8
+            let outputs = y.dims.last?.fixedValue, let taps = window.axes.first?.extent,
+            inputs % 16 == 0, outputs % 16 == 0, Count([x[0]]).resolved(maxBatch) >= 8,
+            window.axes.allSatisfy({ $0.extent == taps && $0.stride == 1 && $0.dilation == 1 && $0.low < taps })
+        else { return 0 }
+        // Five taps: what transforms cost is spread over the channels.
+        if taps == 5 { return inputs * outputs >= 1024 ? 2 : 0 }
+        guard taps == 3 else { return 0 }
+        /// Products of all tiles that cover the outputs, for each pair of channels.
+        func products(_ m: Int) -> Int {
+            y.dims.dropFirst().dropLast().reduce((m + 2) * (m + 2)) { $0 * ((($1.fixedValue ?? 0) + m - 1) / m) }
+        }
+        return 10 * products(4) < 9 * products(2) ? 4 : 2
     }
 
-    /// The buffer of a convolution's weights as its products read them: the weights themselves, where nothing is to be changed.
-    private mutating func packed(_ id: NodeID, _ node: Node) -> Int {
+    /// A convolution's weights as its products read them.
+    private struct Packed {
+        /// The weights themselves, where nothing is to be changed.
+        var buffer: Int
+        var transform = 0
+        var rounds = false
+    }
+
+    private mutating func packed(_ id: NodeID, _ node: Node) -> Packed {
         let source = buffer(of: node.inputs[1])
         let (window, groups, isGradient): (Window, Int, Bool)
         switch node.op {
         case .convolution(let w, let g): (window, groups, isGradient) = (w, g, false)
         case .convolutionInputGradient(let w, let g): (window, groups, isGradient) = (w, g, true)
-        default: return source
+        default: return Packed(buffer: source)
         }
         let (first, own) = (graph.shape(of: node.inputs[0]), node.type.shape)
         let (x, y) = isGradient ? (own, first) : (first, own)
-        let isTransformed = isTransformed(window, groups: groups, x, y)
-        if !isGradient && !isTransformed { return source }
+        // What the gradient makes are x's places: these are its outputs.
+        let transform = isGradient ? transform(window, groups: groups, y, x) : transform(window, groups: groups, x, y)
+        // Transforms save more than rounding does.
+        let rounds = transform == 0 && rounds(from: first, to: own, groups: groups)
+        if !isGradient && transform == 0 { return Packed(buffer: source, rounds: rounds) }
         let key = PackedKey(
-            weight: source, window: window, groups: groups, isGradient: isGradient, isTransformed: isTransformed)
-        if let known = packedOf[key] { return known }
+            weight: source, window: window, groups: groups, isGradient: isGradient, transform: transform)
+        if let known = packedOf[key] { return Packed(buffer: known, transform: transform, rounds: rounds) }
         let weight = graph.shape(of: node.inputs[1])
         let channels = weight.dims.suffix(2).map { $0.fixedValue ?? 0 }
+        let places = (transform + window.axes[0].extent - 1) * (transform + window.axes[0].extent - 1)
         buffers.append(
-            Buffer(count: isTransformed ? Count(factor: 16 * channels[0] * channels[1]) : count(weight), home: .arena))
+            Buffer(
+                count: transform > 0 ? Count(factor: places * channels[0] * channels[1]) : count(weight), home: .arena))
         let into = buffers.count - 1
         packedOf[key] = into
         var work = Convolution(
             isGradient ? FK_CONV_PACK : FK_CONV_PACK_FORWARD, window, groups: groups, input: x, output: y)
-        (work.w, work.x, work.isTransformed) = (source, into, isTransformed)
-        let units = isTransformed ? channels[0] : window.taps
+        (work.w, work.x, work.transform) = (source, into, transform)
+        let units = transform > 0 ? channels[0] : window.taps
         emit(
             id, "pack", .convolution(work), cut: .units(Count(factor: units), granule: 1),
             [Access(buffer: source, writes: false, touch: .all), Access(buffer: into, writes: true, touch: .all)])
-        return into
+        return Packed(buffer: into, transform: transform, rounds: rounds)
     }
 
     mutating func lowerWindow(_ id: NodeID, _ node: Node, bias: NodeID?) {
@@ -80,15 +98,17 @@ extension Lowering {
         case .convolution(let window, let groups):
             let x = graph.shape(of: first)
             work = Convolution(FK_CONV_FORWARD, window, groups: groups, input: x, output: shape)
-            (work.x, work.w, work.y) = (buffer(of: first), packed(id, node), into)
-            work.isTransformed = isTransformed(window, groups: groups, x, shape)
+            let weights = packed(id, node)
+            (work.x, work.w, work.y) = (buffer(of: first), weights.buffer, into)
+            (work.transform, work.rounds) = (weights.transform, weights.rounds)
             work.bias = bias.map { buffer(of: $0) }
             flops = operations(window, groups, x, shape)
         case .convolutionInputGradient(let window, let groups):
             let y = graph.shape(of: first)
             work = Convolution(FK_CONV_INPUT, window, groups: groups, input: shape, output: y)
-            (work.x, work.w, work.y) = (into, packed(id, node), buffer(of: first))
-            work.isTransformed = isTransformed(window, groups: groups, shape, y)
+            let weights = packed(id, node)
+            (work.x, work.w, work.y) = (into, weights.buffer, buffer(of: first))
+            (work.transform, work.rounds) = (weights.transform, weights.rounds)
             flops = operations(window, groups, shape, y)
         case .convolutionWeightGradient(let window, let groups):
             let (x, y) = (graph.shape(of: first), second.map { graph.shape(of: $0) } ?? shape)
@@ -169,9 +189,10 @@ extension Lowering {
         let node = graph[id]
         let into = buffer(of: id)
         var work = Convolution(FK_CONV_WEIGHT, window, groups: groups, input: x, output: y)
-        work.isTransformed = isTransformed(window, groups: groups, x, y)
+        // Sums of larger tiles would be longer than what they save (see `winograd.inc`).
+        work.transform = window.taps == 9 && transform(window, groups: groups, x, y) > 0 ? 2 : 0
         let channels = node.type.shape.dims.suffix(2).map { $0.fixedValue ?? 0 }
-        let weight = work.isTransformed ? Count(factor: 16 * channels[0] * channels[1]) : count(node.type.shape)
+        let weight = work.transform > 0 ? Count(factor: 16 * channels[0] * channels[1]) : count(node.type.shape)
         let images = work.images
         work.block = images.power == 1 ? batchGranule * images.factor : max(images.factor, 1)
         work.blocks = max(1, (images.resolved(maxBatch) + work.block - 1) / work.block)
@@ -180,7 +201,7 @@ extension Lowering {
             return buffers.count - 1
         }
         let isAlone = work.blocks == 1
-        let total = work.isTransformed ? temporary(weight) : into
+        let total = work.transform > 0 ? temporary(weight) : into
         let partial = isAlone ? total : temporary(weight * Count(factor: work.blocks))
         let (source, gradient) = (buffer(of: node.inputs[0]), buffer(of: node.inputs[1]))
         (work.x, work.y, work.w) = (source, gradient, partial)
@@ -204,7 +225,7 @@ extension Lowering {
                     Access(buffer: total, writes: true, touch: .all),
                 ])
         }
-        guard work.isTransformed else { return }
+        guard work.transform > 0 else { return }
         work.kind = FK_CONV_UNPACK
         (work.x, work.w, work.y) = (total, into, nil)
         emit(

@@ -6,6 +6,7 @@ struct Lowering {
     let graph: Graph
     let grouping: Grouping
     let maxBatch: Int
+    let precision: Precision
     var buffers: [Buffer] = []
     var instructions: [Instruction] = []
     private(set) var bufferOf: [NodeID: Int] = [:]
@@ -29,16 +30,17 @@ struct Lowering {
         var window: Window
         var groups: Int
         var isGradient: Bool
-        var isTransformed: Bool
+        var transform: Int
     }
     /// Elements at the largest tap, made together with the taps.
     var madeWithTaps: Set<NodeID> = []
     /// Copies of state as it was before the step, for outputs and for updates of other entries.
     private var keptOld: [Int: Int] = [:]
 
-    init(_ graph: Graph, maxBatch: Int, fusing: Bool) throws(GraphError) {
+    init(_ graph: Graph, maxBatch: Int, precision: Precision, fusing: Bool) throws(GraphError) {
         self.graph = graph
         self.maxBatch = maxBatch
+        self.precision = precision
         (grouping, probes) = Probes.grouping(graph, maxBatch: maxBatch, fusing: fusing)
         batchGranule = grouping.hasWindows ? max(1, (maxBatch + Self.weightBlocks - 1) / Self.weightBlocks) : 8
         let order = grouping.schedule()
@@ -694,7 +696,9 @@ struct Lowering {
         emit(
             id, "matmul",
             .product(
-                Product(a: a, b: b, c: c, bias: biasBuffer, m: cm, n: cn, k: ck, ta: ta, tb: tb, batches: batches)),
+                Product(
+                    a: a, b: b, c: c, bias: biasBuffer, m: cm, n: cn, k: ck, ta: ta, tb: tb, batches: batches,
+                    rounds: rounds(cm, cn, ck))),
             cut: cut, accesses, flops: flops)
     }
 

@@ -142,6 +142,8 @@ struct Product {
     var ta: Bool
     var tb: Bool
     var batches: Count?
+    /// Whether factors are rounded to bfloat16.
+    var rounds = false
     /// A program that takes the place of storing C, which is one of its operands.
     var update: Region?
 }
@@ -160,8 +162,10 @@ struct Convolution {
     var y: Int? = nil
     var bias: Int? = nil
     var index: Int? = nil
-    /// Whether Winograd's transforms save products (see `winograd.inc`).
-    var isTransformed = false
+    /// How many outputs of an axis Winograd's transforms make at a time (see `winograd.inc`); 0 for direct sums.
+    var transform = 0
+    /// Whether factors are rounded to bfloat16.
+    var rounds = false
     /// Whether threads share out lines of the output instead of images.
     var byLines = false
     /// Images of a block of the weights' gradient, and the blocks in all.

@@ -3,11 +3,18 @@ import Testing
 
 /// The matrix product kernels against a Double triple loop, and against themselves cut into blocks.
 struct GemmTests {
-    /// The instruction sets this processor has, as `fk_force_isa` numbers them.
+    /// The instruction sets this processor has, as `fk_gemm_on` numbers them.
     static let instructionSets: [Int32] = {
         let best = fk_isa()
-        return (0...2).filter { $0 <= best }
+        return (0...2).filter { $0 <= best } + (fk_has_bf16() ? [3] : [])
     }()
+
+    /// What the kernels of an instruction set multiply.
+    static func factor(_ x: Float, _ instructionSet: Int32) -> Double {
+        guard instructionSet == 3 else { return Double(x) }
+        let bits = x.bitPattern
+        return Double(Float(bitPattern: (bits &+ 0x7fff &+ (bits >> 16 & 1)) & 0xffff_0000))
+    }
 
     /// A product with storage for its operands; leading dimensions may exceed the widths.
     struct Product {
@@ -58,7 +65,7 @@ struct GemmTests {
                                         b: b.baseAddress.map { $0 + (tb ? j * ldb : j) }, ldb: Int64(ldb), tb: tb,
                                         c: c.baseAddress.map { $0 + i * ldc + j }, ldc: Int64(ldc),
                                         bias: biased ? bias.baseAddress.map { $0 + j } : nil,
-                                        accumulate: accumulate, activation: relu ? 1 : 0, end: nil)
+                                        accumulate: accumulate, activation: relu ? 1 : 0, bf16: false, end: nil)
                                     let bytes = fk_gemm_scratch_on(instructionSet, &arguments)
                                     withUnsafeTemporaryAllocation(byteCount: bytes + 64, alignment: 64) {
                                         // Garbage, so that reading what nobody wrote shows.
@@ -77,11 +84,13 @@ struct GemmTests {
         }
 
         /// The element's value in Double and a bound of its rounding error in single precision.
-        func expected(_ i: Int, _ j: Int) -> (value: Double, tolerance: Double) {
+        func expected(_ i: Int, _ j: Int, _ instructionSet: Int32) -> (value: Double, tolerance: Double) {
             var sum = (accumulate ? Double(c[i * ldc + j]) : 0) + (biased ? Double(bias[j]) : 0)
             var magnitude = abs(sum) + 1
             for p in 0..<k {
-                let term = Double(ta ? a[p * lda + i] : a[i * lda + p]) * Double(tb ? b[j * ldb + p] : b[p * ldb + j])
+                let term =
+                    factor(ta ? a[p * lda + i] : a[i * lda + p], instructionSet)
+                    * factor(tb ? b[j * ldb + p] : b[p * ldb + j], instructionSet)
                 sum += term
                 magnitude += abs(term)
             }
@@ -129,7 +138,7 @@ struct GemmTests {
                         // Between the rows nothing is written.
                         if got.bitPattern != product.c[i * product.ldc + j].bitPattern { wrong += 1 }
                     } else {
-                        let (value, tolerance) = product.expected(i, j)
+                        let (value, tolerance) = product.expected(i, j, instructionSet)
                         if !(abs(Double(got) - value) <= tolerance) { wrong += 1 }
                     }
                 }
@@ -199,7 +208,7 @@ struct GemmTests {
                         var arguments = fk_gemm_args(
                             m: Int64(m), n: Int64(n), k: Int64(k), a: a.baseAddress, lda: Int64(product.lda), ta: true,
                             b: b.baseAddress, ldb: Int64(product.ldb), tb: false, c: nil, ldc: Int64(n), bias: nil,
-                            accumulate: false, activation: 0, end: end)
+                            accumulate: false, activation: 0, bf16: false, end: end)
                         let bytes = fk_gemm_scratch_on(instructionSet, &arguments)
                         withUnsafeTemporaryAllocation(byteCount: bytes + 64, alignment: 64) {
                             $0.initializeMemory(as: UInt8.self, repeating: 0xff)

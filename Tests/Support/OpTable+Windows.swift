@@ -20,6 +20,8 @@ extension OpTable {
         // Sizes for which transforms save products.
         (Window([Axis(3, low: 1, high: 1), Axis(3, low: 1, high: 1)]), [4, 4], 16, 16, 1, 8),
         (Window([Axis(3, low: 2), Axis(3, low: 1, high: 2)]), [3, 2], 32, 16, 1, 9),
+        (Window([Axis(3, low: 1, high: 1), Axis(3, high: 1)]), [6, 6], 16, 16, 1, 8),
+        (Window([Axis(5, low: 2, high: 2), Axis(5, low: 1, high: 3)]), [3, 2], 32, 32, 1, 8),
         (Window([Axis(4, stride: 3, dilation: 2, low: 3, high: 6)]), [8], 2, 4, 2, 2),
         (Window([Axis(2, stride: 2), Axis(2, low: 1), Axis(3, low: 1, high: 1)]), [4, 3, 3], 2, 3, 1, 2),
     ]
@@ -30,8 +32,10 @@ extension OpTable {
             let x = Shape([images] + spatial.map { .fixed($0) } + [.fixed(channels)])
             let y = Shape([images] + zip(window.axes, spatial).map { .fixed($0.outputs($1)) } + [.fixed(filters)])
             let w = Shape(window.axes.map { .fixed($0.extent) } + [.fixed(channels / groups), .fixed(filters)])
+            let isTransformed = channels % 16 == 0 && filters % 16 == 0
             return OpCase(
-                "\(x) \(window)\(groups == 1 ? "" : " groups \(groups)") to \(filters)", .reduction,
+                "\(x) \(window)\(groups == 1 ? "" : " groups \(groups)") to \(filters)",
+                isTransformed ? .transform : .reduction,
                 linearIn: [[0], [1]]
             ) { b throws(GraphError) in
                 switch op(window, groups) {

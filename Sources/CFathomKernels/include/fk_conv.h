@@ -39,10 +39,14 @@ enum fk_conv_kind {
 typedef struct {
     fk_window window;
     int32_t kind;
-    // Whether products are saved by Winograd's transforms (see winograd.inc): of 3 × 3 taps on images of two axes with stride,
-    // dilation and groups of 1, padding of at most 2 and channels in multiples of 16. FK_CONV_FORWARD and FK_CONV_INPUT then
-    // read [16, cin, cout] or [16, cout, cin], and FK_CONV_WEIGHT makes [16, cin, cout]. Bits differ from the direct sums'.
+    // How many outputs of an axis Winograd's transforms make at a time (see winograd.inc), or 0: of 3 × 3 taps 2 or 4, of 5 × 5 taps 2,
+    // on images of two axes with stride, dilation and groups of 1, padding less than the taps and channels in multiples of 16. With n
+    // = outputs + taps − 1, FK_CONV_FORWARD and FK_CONV_INPUT then read [n², cin, cout] or [n², cout, cin]. FK_CONV_WEIGHT, for
+    // 3 × 3 taps and 2 alone, makes [16, cin, cout]. Bits differ from the direct sums'.
     int32_t winograd;
+    // FK_CONV_FORWARD and FK_CONV_INPUT with an even number of channels to sum over in every group, not by lines, where the
+    // processor has it: factors rounded to bfloat16, as in fk_gemm.h.
+    int32_t bf16;
     int32_t by_lines;                   // FK_CONV_FORWARD of one depth: units are lines of outputs instead of images
     int64_t images;                     // in all
     int64_t block, blocks;              // FK_CONV_WEIGHT: images of a block, and the blocks; those without images are 0

@@ -17,6 +17,10 @@
 // depend on its row of A, its column of B, its start and the instruction set alone: never on how a caller cuts m and n
 // among calls and threads. C must overlap neither A nor B nor the bias.
 //
+// With `bf16`, which needs a processor that `fk_has_bf16`, elements of A and B are rounded to bfloat16 first, to the nearest and of two
+// equally near to the even one, and a step of the chain takes two of k at once, each product rounded as it is added; numbers too small
+// to be normal count as 0. Bits still depend on nothing but the element's row, column and start.
+//
 // With an end, C is not touched. Its elements are handed over instead, in tiles of rows × columns from element (i, j) on,
 // while they are in cache.
 typedef struct {
@@ -39,6 +43,7 @@ typedef struct {
     const float *bias;  // a row vector of n, or NULL
     bool accumulate;    // start from what C holds
     int activation;     // applied to the finished element: 0 none, 1 ReLU (max(x, 0); NaN stays NaN)
+    bool bf16;          // factors of half precision
     const fk_gemm_end *end;     // NULL, or who takes the elements: then A is transposed, B is not, and sums start at 0
 } fk_gemm_args;
 
@@ -48,12 +53,15 @@ size_t fk_gemm_scratch(const fk_gemm_args *args);
 // The product. `scratch` holds `fk_gemm_scratch` bytes, is aligned to 64, and is used by this call alone.
 void fk_gemm(const fk_gemm_args *args, void *scratch);
 
-// The same on one instruction set, which this processor must have (see `fk_isa`).
+// The same on one instruction set, which this processor must have (see `fk_isa`); 3: with factors rounded to bfloat16.
 size_t fk_gemm_scratch_on(int isa, const fk_gemm_args *args);
 void fk_gemm_on(int isa, const fk_gemm_args *args, void *scratch);
 
 // The instruction set in use: 0 baseline (SSE2 or NEON), 1 AVX2 with FMA, 2 AVX-512.
 int fk_isa(void);
+
+// Whether this processor multiplies pairs of bfloat16 (AVX512-BF16), and the instruction set in use is its best.
+bool fk_has_bf16(void);
 
 // For tests and benchmarks: use another instruction set from now on. Returns false, and changes nothing, where this
 // processor does not have it; a negative value returns to the best one. Not to be called while kernels run.

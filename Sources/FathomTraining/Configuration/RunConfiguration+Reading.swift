@@ -1,5 +1,6 @@
 import FathomData
 import FathomNN
+import FathomRuntime
 import Foundation
 
 extension RunConfiguration {
@@ -163,7 +164,7 @@ extension RunConfiguration.Training {
             value, path: "training",
             allowed: [
                 "epochs", "batch", "accumulate", "evaluateEvery", "checkpointEvery", "keep", "patience", "monitor",
-                "keepBest", "seed", "threads", "earlyStopping",
+                "keepBest", "seed", "threads", "precision", "earlyStopping",
             ])
         epochs = try reader.count("epochs", from: 1, to: 1 << 30) ?? epochs
         batch = try reader.count("batch", from: 1, to: 1 << 24) ?? batch
@@ -176,6 +177,7 @@ extension RunConfiguration.Training {
         keepBest = try reader.flag("keepBest") ?? keepBest
         seed = try reader.count("seed", from: 0).map(UInt64.init) ?? seed
         threads = try reader.count("threads", from: 1, to: 256)
+        precision = try reader.choice("precision") ?? precision
         if let early = reader["earlyStopping"] {
             let inner = try ConfigurationReader(
                 early, path: "training.earlyStopping", allowed: ["metric", "patience"])

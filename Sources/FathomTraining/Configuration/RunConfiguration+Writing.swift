@@ -85,6 +85,7 @@ extension RunConfiguration.Training {
         ]
         if let patience { pairs.append(.init("patience", int(patience))) }
         if let threads { pairs.append(.init("threads", int(threads))) }
+        if precision != .float32 { pairs.append(.init("precision", ConfigValue(.text(precision.rawValue)))) }
         return ConfigValue(.map(pairs))
     }
 }

@@ -1,4 +1,5 @@
 import FathomNN
+import FathomRuntime
 
 /// Everything that decides a training run, as a value: data, model, loss, optimiser, schedule, training, metrics.
 ///
@@ -59,6 +60,8 @@ public struct RunConfiguration: Sendable, Hashable {
         public var keepBest = true
         /// The seed of initial values, order and everything random in training.
         public var seed: UInt64 = 0
+        /// What the factors of training's products are rounded to; evaluation and inference are float32.
+        public var precision = Precision.float32
         /// Threads; `nil` for the processors in use. Never changes a bit of the result.
         public var threads: Int?
 

@@ -46,7 +46,8 @@ extension Trainer {
         // Drawn again rather than kept: a copy would cost its memory through the whole run.
         let fresh = try TrainStep(
             model, loss: loss, optimizer: step.optimizer, data: step.data, batch: step.batch,
-            microBatches: settings.accumulate, seed: settings.seed, team: team)
+            microBatches: settings.accumulate, seed: settings.seed, team: team,
+                options: Executable.Options(precision: settings.precision))
         return Origin(state: fresh.state, progress: TrainingProgress())
     }
 
@@ -88,7 +89,8 @@ extension Trainer {
         let size = plan[microBatch].count
         // Every value is kept, so nothing may be fused away.
         let probe = try Executable(
-            graph, maxBatch: size, state: step.storage, team: team, options: Executable.Options(fusing: false))
+            graph, maxBatch: size, state: step.storage, team: team,
+            options: Executable.Options(precision: settings.precision, fusing: false))
         try probe.withInput("x", batch: size) { x in
             probe.withInput("y", batch: size) { y in
                 Result { try feed.copyAside(microBatch, inputs: x, targets: y) }
