@@ -82,6 +82,18 @@ import Testing
         #expect(remedies.contains("residual") && remedies.contains("batchNorm"))
     }
 
+    /// The mean over 24 × 24 places hands each a 576th of the gradient, which is no fault of depth.
+    @Test func poolingAtTheEndIsNoVanishingGradient() throws {
+        let (look, evidence) = try birth(
+            "upsample 3, conv 16 3 relu, conv 16 3 relu, conv 16 3 relu, globalPool, dense 10")
+        let flow = try #require(GradientFlow(look))
+        #expect(flow.layers.last?.path == "convolution3")
+        #expect(flow.lengthGain > 0.3 && flow.lengthGain < 3, "\(flow.lengthGain)")
+        let pool = try #require(look.layers.first { $0.kind == "globalPool" })
+        #expect(abs(pool.gain - 1.0 / 576) < 1e-5)
+        #expect(Clinic.finding("vanishingGradient", evidence) == nil)
+    }
+
     @Test func fiftySixLayersWithShortcutsAndNormalisationAreNot() throws {
         let diagnosis = try diagnosis(
             example("plain-56") { $0.model = try ModelSpec("resNet 56 width=8") })

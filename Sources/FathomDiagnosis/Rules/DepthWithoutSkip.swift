@@ -4,7 +4,7 @@ import Foundation
 extension Rule {
     /// A plain stack deeper than a gradient reaches.
     static let depthWithoutSkip = Rule(
-        "depthWithoutSkip", "Too deep without shortcuts", stage: .before,
+        "depthWithoutSkip", "Too deep without shortcuts or normalisation", stage: .before,
         explains: [
             "vanishingGradient", "explodingGradient", "plateau", "underfitting", "frozenWeights", "classCollapse",
             "shatteredGradients", "saturatedUnits", "learningRateTooLow", "deadAtBirth", "dyingReLU", "oscillatingLoss",
@@ -58,7 +58,8 @@ extension Rule {
         guard let first = run.first else { return .healthy }
         return evidence.tempered(
             Finding(
-                "depthWithoutSkip", "Too deep without shortcuts", cause: isVanishing ? "vanishing" : "exploding",
+                "depthWithoutSkip", "Too deep without shortcuts or normalisation",
+                cause: isVanishing ? "vanishing" : "exploding",
                 layers: run.map(\.path), severity: abs(sum) > 12 ? .failure : .warning,
                 confidence: min(0.95, 0.7 + 0.02 * (abs(sum) - 6)),
                 """
