@@ -10,11 +10,14 @@ struct DoctorCommand: ParsableCommand {
             saw by rules with stated thresholds (fathom explain lists them). With --treat it tries the remedies that the \
             findings suggest, each beside no change on the same seeds, and writes the proven one as a configuration.
 
-            It writes report.html, diagnosis.json and, after a proven treatment, treated.yaml into a folder, and says where.
+            It writes report.html, diagnosis.json and, after a proven treatment, treated.yaml into a folder, and says where. \
+            The report of a classifier shows which classes are taken for which, of pictures the worst mistakes, and of a \
+            convolutional network its filters and feature maps.
 
             Examples:
               fathom doctor Examples/deep-sigmoid.yaml
               fathom doctor Examples/deep-sigmoid.yaml --treat --out checkup
+              fathom doctor Examples/dead-filters.yaml
               fathom doctor runs/2026-11-21-143005-digits
               fathom doctor --data digits --model 'dense 64 sigmoid, dense 64 sigmoid, dense 10' --before
               fathom doctor model.yaml --json | jq '.findings[].rule'

@@ -7,14 +7,16 @@ struct EvaluateCommand: ParsableCommand {
         abstract: "Measure a trained model on data it has not seen.",
         discussion: """
             Takes the best checkpoint of a run and the test part of its data, or a file with the same columns. For \
-            classes it prints the confusion matrix as well.
+            classes it prints the confusion matrix as well; --report writes it as a page with, of pictures, the worst \
+            mistakes and some answers.
 
             Examples:
               fathom evaluate runs/2026-11-21-143005-digits
               fathom evaluate runs/2026-11-21-143005-houses --data new-houses.csv --json
               fathom evaluate runs/2026-11-21-143005-flowers --data ./more-flowers
+              fathom evaluate runs/2026-11-21-143005-flowers --report flowers.html
 
-            Exit codes: 0 done, 2 no such run, or data that do not fit it.
+            Exit codes: 0 done, 1 the report cannot be written, 2 no such run, or data that do not fit it.
             """)
 
     @Argument(help: ArgumentHelp("The folder of a run.", valueName: "run"), completion: .directory)
@@ -27,6 +29,11 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(name: .long, help: "Which checkpoint: best or latest.")
     var checkpoint: TrainedModel.Choice = .best
+
+    @Option(
+        name: .long, help: "Write a page for a browser: confusion matrix, worst mistakes, answers.",
+        completion: .file(extensions: ["html"]))
+    var report: String?
 
     @OptionGroup var output: OutputOptions
 
@@ -51,8 +58,27 @@ struct EvaluateCommand: ParsableCommand {
         if !classes.isEmpty {
             try model.evaluator.run(dataset) { (batch) throws(GraphError) in try matrix.add(batch) }
         }
+        if let report { try writeReport(model, dataset, values, to: report) }
         output.json
             ? writeJSON(model, dataset, values, matrix, classes) : write(model, dataset, values, matrix, classes)
+    }
+
+    private func writeReport(
+        _ model: TrainedModel, _ dataset: Dataset, _ values: [MetricValue], to path: String
+    ) throws {
+        guard
+            let answers = try ClassificationReport(
+                model.evaluator, loss: model.loss, dataset: dataset, preprocessing: model.preprocessing,
+                part: data == nil ? "test" : dataset.name)
+        else {
+            throw UsageError("--report shows which classes are taken for which, but \(folder) predicts numbers")
+        }
+        let name = model.configuration.name ?? dataset.name
+        let page = answers.html(
+            title: name, detail: "\(model.checkpoint), \(dataset.rowCount) rows of \(dataset.name)",
+            measures: values.map { ($0.name, $0.value) })
+        try AtomicFile.write(page, to: path)
+        if !output.quiet { Terminal.message("wrote \(path)") }
     }
 
     private func write(

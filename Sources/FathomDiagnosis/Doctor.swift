@@ -125,6 +125,7 @@ public struct Doctor: Sendable {
             }
             let ending: Course.Ending = steps < setup.plannedSteps ? .watchedEnough : .completed
             watcher.end(ending, oneBatch: try oneBatch(patient, prepared, setup))
+            try watcher.illustrate(prepared.preprocessing)
         } catch TrainingError.nonFinite(let report) {
             watcher.end(.nonFinite(report), oneBatch: try oneBatch(patient, prepared, setup))
         }

@@ -95,6 +95,18 @@ public final class Watcher {
         evidence.course = course
     }
 
+    /// Takes in what the network answers to the held-out rows, and what its convolutions look for and see, as it is now.
+    ///
+    /// - Parameter preprocessing: what brings rows back to the pictures they were.
+    public func illustrate(_ preprocessing: Preprocessing) throws {
+        let heldOut = trainer.heldOut
+        evidence.answers = try ClassificationReport(
+            trainer.currentEvaluator(), loss: trainer.loss, dataset: heldOut.data, preprocessing: preprocessing,
+            part: heldOut.name)
+        evidence.pictures = try examiner.pictures(
+            at: trainer.step.storage, preprocessing, look: evidence.latest)
+    }
+
     private func parameters() -> [String: [Float]] {
         Dictionary(uniqueKeysWithValues: paths.map { ($0, trainer.step.storage[$0] ?? []) })
     }

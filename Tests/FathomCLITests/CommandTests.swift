@@ -61,6 +61,11 @@ struct Program {
             let json = try JSONSerialization.jsonObject(with: Data(evaluate.output.utf8)) as? [String: Any]
             #expect((json?["accuracy"] as? Double ?? 0) >= 0.9)
             #expect((json?["confusion"] as? [[Int]])?.flatMap { $0 }.reduce(0, +) == 30)
+            let report = try Program.run(["evaluate", "run", "--report", "page.html"], in: folder)
+            #expect(report.code == 0 && report.errors.contains("wrote page.html"), "\(report.errors)")
+            let page = try String(contentsOfFile: folder + "/page.html", encoding: .utf8)
+            #expect(page.contains("class=\"confusion\"") && page.contains("of 30 rows right"))
+            #expect(page.contains("setosa") && !page.contains("<img"))
             try "5.1,3.5,1.4,0.2\n6.3,3.3,6.0,2.5\n".write(
                 toFile: folder + "/new.csv", atomically: true, encoding: .utf8)
             let predict = try Program.run(["predict", "run", "new.csv"], in: folder)
@@ -112,6 +117,11 @@ struct Program {
             #expect(lines[1].hasPrefix("sky/day/2.png,day,") && lines[10].hasPrefix("sky/night/9.png,night,"))
             let evaluate = try Program.run(["evaluate", "run", "--data", "./sky", "--json"], in: folder)
             #expect(evaluate.output.contains("\"accuracy\": 1"), "\(evaluate.output)\(evaluate.errors)")
+            let report = try Program.run(
+                ["evaluate", "run", "--data", "./sky", "--report", "page.html"], in: folder)
+            #expect(report.code == 0, "\(report.errors)")
+            let page = try String(contentsOfFile: folder + "/page.html", encoding: .utf8)
+            #expect(page.components(separatedBy: "<img src=\"data:image/png;base64,").count == 11)
             // A picture that is none ends with a message and not otherwise.
             try Data("GIF89a".utf8).write(to: URL(fileURLWithPath: folder + "/sky/day/x.png"))
             let bad = try Program.run(["predict", "run", "sky"], in: folder)

@@ -22,6 +22,11 @@ public struct Evidence: Sendable {
     /// What several starts reached, the configured seed first; empty where one was enough.
     public var starts: [Start] = []
 
+    /// What a classifier answers on the held-out rows at the end of what was watched.
+    public var answers: ClassificationReport?
+    /// What its convolutions look for and see by then; `nil` for networks without images.
+    public var pictures: ConvolutionPictures?
+
     /// What came of putting suspicious settings right, where the network trains.
     public var counterfactuals: [Counterfactual] = []
 

@@ -37,13 +37,19 @@ extension Setup {
             ?? .regression(outputs: max(1, prepared.targetColumns))
         inputs = ColumnStatistics(train.inputs)
         targets = TargetStatistics(train)
-        layers = table.rows.map { row in
+        let firstConvolution =
+            table.rows.firstIndex { $0.kind.lowercased().hasSuffix("convolution") } ?? table.rows.count
+        layers = table.rows.enumerated().map { index, row in
             func features(_ node: NodeID?) -> Int? { node.flatMap { trace.graph.shape(of: $0).dims.last?.fixedValue } }
             let activation = row.activation.flatMap { $0.isElementwise ? $0 : nil }
             return Layer(
                 path: row.path, kind: row.kind, activations: row.activations.map { "\($0)" },
                 activation: activation.map { "\($0)" }, facts: activation.flatMap { try? ActivationFacts($0) },
-                fanIn: features(row.input), units: features(row.output), trainable: row.trainableCount,
+                fanIn: features(row.input), units: features(row.output),
+                unitName: row.kind.lowercased().hasSuffix("convolution")
+                    ? "filter"
+                    : trace.graph.shape(of: row.output).rank > (index > firstConvolution ? 2 : 3) ? "channel" : "unit",
+                trainable: row.trainableCount,
                 hasBias: row.declarations.contains { $0.role == .parameter && $0.path.hasSuffix("bias") },
                 initializers: row.weights.compactMap { drawn[$0.path] }, isContainer: row.isContainer,
                 isOuter: outer.contains(row.path))

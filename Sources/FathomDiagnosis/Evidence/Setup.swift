@@ -23,6 +23,8 @@ public struct Setup: Sendable {
         /// Features of its input and output along the last axis.
         public let fanIn: Int?
         public let units: Int?
+        /// What one of them is called: `filter` of a convolution, `channel` of what else works on images, or `unit`.
+        public let unitName: String
         public let trainable: Int
         public let hasBias: Bool
         /// The names of the initialisers of its weights.

@@ -34,12 +34,14 @@ public struct Examination: Sendable, Codable {
     /// The weights of one layer.
     public struct Weight: Sendable, Codable {
         public let path: String
+        /// Weights of a unit; of a filter every tap and channel.
         public let inputs: Int
         public let units: Int
         public let size: Double
         public let mean: Double
         public let gradientSize: Double
-        /// fan-out · E[w²]: the weights' factor of the mean square of gradients on their way back.
+        /// fan-out · E[w²]: the weights' factor of the mean square of gradients on their way back. Of filters only the taps
+        /// count that lie inside the image, as in `forwardFactor`.
         public let backwardFactor: Double
         /// fan-in · E[w²]: their factor of the mean square of signals on their way forward.
         public let forwardFactor: Double
@@ -56,6 +58,32 @@ public struct Examination: Sendable, Codable {
         public let turning: Double?
         /// Gradient noise scale B = S/|G|²: the batch beyond which averaging helps little (McCandlish et al. 2018).
         public let noiseScale: Double?
+    }
+
+    /// The sums of each filter or channel of an image, over rows and places.
+    public struct Channels: Sendable, Codable {
+        public let means: [Float]
+        public let deviations: [Float]
+    }
+
+    /// A gate inside a layer: a sigmoid that says how much of another value passes, as in a highway layer or an attention
+    /// block.
+    public struct Gate: Sendable, Codable {
+        /// E[T]: 0 lets nothing pass, 1 everything.
+        public let opening: Double
+        /// The share of its values below 0.05, and above 0.95.
+        public let closed: Double
+        public let open: Double
+        /// E[T] of each unit or channel.
+        public let units: [Float]
+    }
+
+    /// The branch of a residual block y = x + f(x), beside the shortcut that hands x on as it is.
+    public struct Branch: Sendable, Codable {
+        /// Size of f(x) by that of x: how much the block changes what it is given.
+        public let signal: Double
+        /// Size of the gradient that comes back through f by that through the shortcut, which is handed on undiminished.
+        public let gradient: Double
     }
 
     /// A layer with its activation.
@@ -80,6 +108,12 @@ public struct Examination: Sendable, Codable {
         public let outputGradient: Signal
         public let slope: Slope?
         public let weights: [Weight]
+        /// `nil` where the sums are no images.
+        public let channels: Channels?
+        /// Gates at work inside the layer, in their order.
+        public let gates: [Gate]
+        /// `nil` for other layers, and for blocks that change the size of an image or its channels.
+        public let branch: Branch?
 
         /// rms of the gradient at the input by that at the output.
         public var gain: Double { ratio(inputGradient.size, outputGradient.size) }

@@ -3,31 +3,37 @@ import FathomGraph
 import FathomNN
 import FathomRuntime
 import FathomTraining
+import Foundation
 
 /// Looks closely at a network: a second plan, traced from the same model, that hands out the values at every layer
 /// boundary, forward and backward, for a fixed set of rows.
 ///
 /// It has its own memory; what it is given to look at is copied, so that watching never changes a bit of the training.
 public final class Examiner {
-    private let table: LayerTable
+    let table: LayerTable
     private let executable: Executable
-    private let storage: StateStorage
+    let storage: StateStorage
     private let parameters: [StateDeclaration]
-    private let rows: Int
+    let rows: Int
     private let inputWidth: Int
-    private let probe: Dataset
-    private let chosen: [Int]
+    let probe: Dataset
+    let chosen: [Int]
     /// Outputs by node; a node has one name however often it is looked at.
     private let names: [NodeID: String]
     private let gradients: [NodeID: NodeID]
     private let slopes: [Int: NodeID]
     private let facts: [Int: ActivationFacts]
     private let prediction: NodeID
-    private let outer: Set<String>
+    let outer: Set<String>
     private let isClassification: Bool
     private let inputNode: NodeID?
-    /// Extents along the last axis at layer boundaries.
-    private let lastExtents: [NodeID: Int]
+    /// Extents at layer boundaries without the batch.
+    let shapes: [NodeID: [Int]]
+    /// What each weight of a convolution is passed on to and gathers from, by path.
+    private let fans: [String: (out: Double, in: Double)]
+    /// Gates by row, and residual blocks whose input nothing else takes.
+    private let gates: [Int: [NodeID]]
+    private let blocks: Set<Int>
 
     /// - Parameters:
     ///   - train: the rows to look at are taken from it at equal distances.
@@ -55,12 +61,15 @@ public final class Examiner {
         self.table = table
         outer = Set(table.outerRows.map(\.path))
         let nodes = Set(table.rows.flatMap { [$0.input, $0.sums].compactMap { $0 } })
-        lastExtents = Dictionary(
-            uniqueKeysWithValues: nodes.compactMap { node in
-                let dims = trace.graph.shape(of: node).dims
-                return dims.count > 1 ? dims.last?.fixedValue.map { (node, $0) } : nil
+        shapes = Dictionary(
+            uniqueKeysWithValues: nodes.union(table.rows.map(\.output)).map { node in
+                (node, trace.graph.shape(of: node).dims.dropFirst().compactMap(\.fixedValue))
             })
         parameters = trace.declarations.filter { $0.role == .parameter }
+        fans = Self.fans(trace.graph, parameters)
+        blocks = Set(table.rows.indices.filter { table.rows[$0].isBlock(trace.graph) })
+        gates = Dictionary(
+            uniqueKeysWithValues: table.rows.enumerated().map { ($0.offset, $0.element.gates.map(\.output)) })
         var graph = trace.graph
         var boundary: [NodeID] = []
         for row in table.rows {
@@ -79,7 +88,7 @@ public final class Examiner {
         (self.slopes, self.facts) = (slopes, facts)
         // Leaves are read where they are: inputs from the data, parameters from the storage.
         var names: [NodeID: String] = [:]
-        for node in boundary + Array(gradients.values) + Array(slopes.values) + [output]
+        for node in boundary + Array(gradients.values) + Array(slopes.values) + gates.values.flatMap(\.self) + [output]
         where !graph[node].inputs.isEmpty || graph[node].op.name == "constant" {
             names[node] = "n\(node.index)"
         }
@@ -102,9 +111,7 @@ public final class Examiner {
     public func look(
         at state: StateStorage, step: Int, past: [[String: [Float]]] = []
     ) throws(GraphError) -> Examination {
-        for entry in storage.entries { if let values = state[entry.path] { storage.set(entry.path, values) } }
-        feed(probe.inputs.values, chosen)
-        try executable.run(batch: rows)
+        try run(state)
         let loss = Double(executable.scalar("loss"))
         var layers: [Examination.Layer] = []
         for (i, row) in table.rows.enumerated() {
@@ -119,13 +126,20 @@ public final class Examiner {
             gradientCorrelation: correlation)
     }
 
+    /// Runs the probe rows through the network as it is in `state`.
+    func run(_ state: StateStorage) throws(GraphError) {
+        for entry in storage.entries { if let values = state[entry.path] { storage.set(entry.path, values) } }
+        feed(probe.inputs.values, chosen)
+        try executable.run(batch: rows)
+    }
+
     private func feed(_ inputs: [Float], _ rows: [Int]) {
         _ = executable.withInput("x", batch: rows.count) { copyRows(inputs, size: inputWidth, rows, $0) }
         _ = executable.withInput("y", batch: rows.count) { copyTargets(probe, rows, $0) }
     }
 
     /// The values of a node in the last run.
-    private func values(_ node: NodeID?) -> [Float] {
+    func values(_ node: NodeID?) -> [Float] {
         guard let node else { return [] }
         if let name = names[node] { return executable.output(name, batch: rows) }
         if node == inputNode {
@@ -142,16 +156,17 @@ public final class Examiner {
         let x = values(input)
         let dz = gradient(row.sums)
         let slope = slopes[i].map { node -> Examination.Slope in
-            Self.slope(values(node), units: lastExtents[row.sums], largest: facts[i]?.maxSlope ?? .infinity)
+            Self.slope(values(node), units: shapes[row.sums]?.last, largest: facts[i]?.maxSlope ?? .infinity)
         }
         // Places of an image are rows of their own to filters that slide over it.
-        let features = max(lastExtents[input] ?? x.count / max(rows, 1), 1)
+        let features = max(shapes[input]?.last ?? x.count / max(rows, 1), 1)
         let places = x.count / max(features, 1)
         let sums = values(row.sums)
+        let dx = gradient(input)
         return Examination.Layer(
             path: row.path, kind: row.kind, isOuter: outer.contains(row.path), isContainer: row.isContainer,
             width: sums.count / max(rows, 1),
-            input: Examination.Signal(x, rows: rows), inputOffCentre: Examination.Signal.offCentre(x, rows: rows),
+            input: Examination.Signal(x, rows: rows), inputOffCentre: Examination.Signal.offCentre(x, rows: places),
             inputConditionNumber: row.weights.isEmpty
                 ? nil
                 : secondMomentConditionNumber(
@@ -159,10 +174,14 @@ public final class Examiner {
                     limit: 64),
             sums: Examination.Signal(sums, rows: rows),
             output: Examination.Signal(values(row.output), rows: rows),
-            inputGradient: Examination.Signal(gradient(input), rows: rows),
+            inputGradient: Examination.Signal(dx, rows: rows),
             sumsGradient: Examination.Signal(dz, rows: rows),
             outputGradient: Examination.Signal(gradient(row.output), rows: rows), slope: slope,
-            weights: row.weights.map { weight($0, x, dz, kind: row.kind, past) })
+            weights: row.weights.map { weight($0, x, dz, row, past) },
+            channels: (shapes[row.sums]?.count ?? 0) > 1
+                ? Examination.Channels(sums, channels: shapes[row.sums]?.last ?? 1) : nil,
+            gates: (gates[i] ?? []).map { Examination.Gate(values($0), units: shapes[row.output]?.last ?? 1) },
+            branch: blocks.contains(i) ? Examination.Branch(input: x, sum: sums, gradient: dx, ofSum: dz) : nil)
     }
 
     private static let mostPlaces = 4096
@@ -192,17 +211,17 @@ public final class Examiner {
     }
 
     private func weight(
-        _ declaration: StateDeclaration, _ x: [Float], _ dz: [Float], kind: String, _ past: [[String: [Float]]]
+        _ declaration: StateDeclaration, _ x: [Float], _ dz: [Float], _ row: LayerTable.Row, _ past: [[String: [Float]]]
     ) -> Examination.Weight {
         let w = storage[declaration.path] ?? []
         let g = gradient(declaration.node)
-        // A filter has a weight for every tap and channel, [kernel…, channels, filters]; otherwise inputs come first.
-        let isFilter = kind == "convolution"
-        let units = max(1, isFilter ? declaration.shape.last ?? 1 : declaration.shape.dropFirst().reduce(1, *))
-        let n = isFilter ? declaration.count / units : declaration.shape[0]
-        // What one input is passed on to: every filter at every tap.
-        let fanOut = isFilter ? declaration.shape.dropLast(2).reduce(units, *) : units
-        let square = w.rootMeanSquare * w.rootMeanSquare
+        // [inputs, units], of filters [kernel…, channels, filters], of capsules [capsules, features, numbers].
+        let units = max(1, declaration.shape.last ?? 1)
+        let n = declaration.count / units
+        let fan = fans[declaration.path] ?? (Double(units), Double(n))
+        // A capsule shares what it says out among those behind it, equally at first.
+        let share = row.kind == "capsules" ? 1 / Double(max(shapes[row.sums]?.first ?? 1, 1)) : 1
+        let square = pow(share * w.rootMeanSquare, 2)
         var update: Double?
         var turning: Double?
         if let before = past.first?[declaration.path], before.count == w.count {
@@ -216,12 +235,12 @@ public final class Examiner {
         return Examination.Weight(
             path: declaration.path, inputs: n, units: units, size: w.rootMeanSquare,
             mean: w.isEmpty ? 0 : w.reduce(0.0) { $0 + Double($1) } / Double(w.count), gradientSize: g.rootMeanSquare,
-            backwardFactor: Double(fanOut) * square, forwardFactor: Double(n) * square,
+            backwardFactor: fan.out * square, forwardFactor: fan.in * square,
             signCoherence: Self.signCoherence(g, rows: n, columns: units, overColumns: true),
             sampleSignCoherence: Self.signCoherence(
                 x, rows: rows, columns: x.count / max(rows, 1), overColumns: false),
             duplicateUnits: Self.duplicates(w, n, units), updateRatio: update, turning: turning,
-            noiseScale: kind == "dense" ? noiseScale(x, dz, g) : nil)
+            noiseScale: row.kind == "dense" ? noiseScale(x, dz, g) : nil)
     }
 
     /// The mean of |Σ sign| / n over columns (or rows) of a matrix; elements that are 0 have no sign.

@@ -35,7 +35,13 @@ package struct GradientFlow: Sendable {
             outer[start..<end].count(where: hasWeights) >= 2
         else { return nil }
         // Dropout scales what it leaves by 1 / (1 − p), which is noise, not depth.
-        let hidden = outer[start..<end].filter { $0.kind != "dropout" }
+        var hidden = outer[start..<end].filter { $0.kind != "dropout" }
+        // Pooling at the end shares a gradient out among places, whose parts a filter's gradient sums up again.
+        while let last = hidden.last, hidden.count > 1, !hasWeights(last), last.slope == nil,
+            !last.kind.lowercased().hasSuffix("norm")
+        {
+            hidden.removeLast()
+        }
         guard let first = hidden.first, let last = hidden.last else { return nil }
         layers = hidden
         gain = Self.ratio(first.sumsGradient.size, last.outputGradient.size)

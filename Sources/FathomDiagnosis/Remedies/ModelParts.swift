@@ -147,9 +147,12 @@ extension [LayerSpec] {
     }
 
     /// Dense layers, each with what belongs to it: normalisation, activation and dropout behind it.
-    var groups: [Range<Int>] {
+    var groups: [Range<Int>] { groups(of: \.isDense) }
+
+    /// Layers of a kind, each with what belongs to it.
+    func groups(of isChosen: (LayerSpec) -> Bool) -> [Range<Int>] {
         var groups: [Range<Int>] = []
-        for i in indices where self[i].isDense {
+        for i in indices where isChosen(self[i]) {
             let end = self[(i + 1)...].firstIndex { !$0.isPassing || $0.kind == "flatten" || $0.kind == "reshape" }
             groups.append(i..<(end ?? count))
         }

@@ -26,19 +26,22 @@ extension ModelSpec {
         changingHidden { layers, isFollowed in isFollowed ? change(layers) : layers }
     }
 
-    /// Dense layers two by two in residual blocks; the first of a list brings the input to its width and stays.
+    /// Dense layers, or convolutions, two by two in residual blocks; the first of a list brings the input to its width and stays.
     ///
     /// The activation behind a pair goes, so that nothing stands in the way of the sum ("identity mappings", He et al. 2016).
     /// Where sizes differ the block carries its input over by a projection.
     fileprivate func withResiduals() -> ModelSpec {
         forPlainLists { layers in
-            let groups = layers.groups
+            let groups = layers.groups(of: \.isAffine)
             var pairs: [(first: Range<Int>, second: Range<Int>)] = []
             var place = 1
             while place + 1 < groups.count {
                 let (first, second) = (groups[place], groups[place + 1])
                 // Nothing may stand between the two.
-                let isPair = first.upperBound == second.lowerBound
+                let isPair =
+                    first.upperBound == second.lowerBound
+                    && layers[first.lowerBound].isDense == layers[second.lowerBound].isDense
+                    && layers[first.lowerBound].keepsImage && layers[second.lowerBound].keepsImage
                 if isPair { pairs.append((first, second)) }
                 place += isPair ? 2 : 1
             }
@@ -53,7 +56,7 @@ extension ModelSpec {
                 var body = Array(layers[first])
                 for layer in layers[second] where !layer.isActivation || layer.isGate {
                     body.append(
-                        layer.isDense && !hasNorm
+                        layer.isAffine && !hasNorm
                             ? layer.with("initializer", .text(gain == 1 ? "orthogonal" : "orthogonal(\(gain))")) : layer
                     )
                 }
@@ -90,6 +93,17 @@ extension ModelSpec {
                 changed += 1
             }
             return changed == 0 ? layers : result
+        }
+    }
+}
+
+extension LayerSpec {
+    /// Whether its output has the size of its input, but for a stride: then a shortcut can carry the input over.
+    fileprivate var keepsImage: Bool {
+        switch options["padding"] {
+        case nil: true
+        case .text(let text)?: text == "same"
+        default: false
         }
     }
 }

@@ -14,7 +14,11 @@ extension DiagnosisDocument {
         body += section("verdict", isHealthy ? "What was found" : "What is the matter", findings.map(card).joined())
         body += section("gradients", "How the gradient flows", gradients)
         body += section("inside", "Inside the layers", inside)
+        body += section("pictures", "What the convolutions see", pictures?.figures ?? "")
         body += section("learning", "What it learns", learningFigures)
+        body += section(
+            "answers", "What it answers",
+            answers.map { $0.confusionFigure + $0.mistakesFigure + $0.samplesFigure } ?? "")
         body += section("inputs", "What it is fed", inputFigures)
         body += section("treatment", "What was tried", treatmentFigures)
         body += section("explained", "The rules explained", explanations)
@@ -104,7 +108,9 @@ extension DiagnosisDocument {
             }
             out += "</tbody></table>\n"
         }
-        if let picture = Picture(rule: finding.rule), let figure = evidenceFigure(picture, finding) { out += figure }
+        if let picture = EvidencePicture(rule: finding.rule), let figure = evidenceFigure(picture, finding) {
+            out += figure
+        }
         out += remedies(finding)
         for symptom in finding.symptoms {
             out +=
@@ -151,7 +157,7 @@ extension DiagnosisDocument {
         return out + "</div>\n"
     }
 
-    private func evidenceFigure(_ picture: Picture, _ finding: Finding) -> String? {
+    private func evidenceFigure(_ picture: EvidencePicture, _ finding: Finding) -> String? {
         let layer = finding.layers.first ?? ""
         let caption: String
         switch picture {
@@ -206,6 +212,20 @@ extension DiagnosisDocument {
             Going back through a layer the gradient is multiplied by two factors, one of the activation and one of the \
             weights with normalisation and shortcuts. At 1 nothing changes; marks show what theory expects.
             """, isWide: true)
+        if first.layers.contains(where: { $0.branch != nil }) {
+            out += figure(
+                "branches", "Residual branches beside their shortcuts",
+                """
+                A block hands its input on by a shortcut, ×1, and adds its branch. Bars show how large the branch is beside                 that, forward and backward: far below 1 a block does next to nothing, far above 1 it drowns what passes by.
+                """, isWide: true)
+        }
+        if first.layers.contains(where: { !$0.gates.isEmpty }) {
+            out += figure(
+                "gates", "How far gates are open",
+                """
+                The mean of each gate over rows, places and units: at 0 a highway layer hands its input on unchanged, at 1                 it replaces it.
+                """, isWide: true)
+        }
         return out
     }
 
@@ -223,8 +243,9 @@ extension DiagnosisDocument {
             out += figure(
                 "units", "Which units work",
                 """
-                One panel a layer, one line a unit, one column a look: the colour is the share of rows for which the unit \
-                can pass a gradient on. Red units do so for no row at all: they are dead.
+                One panel a layer, one line a unit (a filter, where filters slide over images), one column a look: the \
+                colour is the share of rows and places for which it can pass a gradient on. Red ones do so for none at all: \
+                they are dead.
                 """, isWide: true)
         }
         if looks.contains(where: { $0.layers.contains { !$0.weights.isEmpty } }) {

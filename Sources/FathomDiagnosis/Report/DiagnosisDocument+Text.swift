@@ -17,6 +17,7 @@ extension DiagnosisDocument {
         if !findings.isEmpty { blocks.append(table(page)) }
         blocks += findings.filter { $0.severity > .note || isHealthy }.map { account($0, page) }
         if let profile = profile(page) { blocks.append(profile) }
+        if let parts = parts(page) { blocks.append(parts) }
         if let learning = learning { blocks.append(page.wrapped(learning).joined(separator: "\n")) }
         if let treatment { blocks.append(trials(treatment, page)) }
         if let rest = rest(page) { blocks.append(rest) }
@@ -135,6 +136,42 @@ extension DiagnosisDocument {
             "In all the gradient changes by \(Words.number(look.totalGain)): \(Words.number(activation)) in the "
                 + "activations × \(Words.number(transport)) in weights, normalisation and shortcuts.")
         return lines.joined(separator: "\n")
+    }
+
+    /// Dead units, residual branches and gates, where there are any.
+    private func parts(_ page: TerminalPage) -> String? {
+        guard let first = gradientLook, let last = looks.last else { return nil }
+        func range(_ values: [Double]) -> String {
+            let ends = [values.min() ?? 0, values.max() ?? 0].map(Words.number)
+            return ends[0] == ends[1] ? ends[0] : "\(ends[0]) to \(ends[1])"
+        }
+        var lines: [String] = []
+        let names = Dictionary(subject.layers.map { ($0.path, $0.unitName) }) { a, _ in a }
+        let dead = last.layers.filter {
+            ($0.slope?.dead ?? 0) > 0 && 10 * ($0.slope?.dead ?? 0) >= ($0.slope?.fires.count ?? 0)
+        }
+        if !dead.isEmpty {
+            let each = dead.prefix(6).map { layer in
+                "\(layer.slope?.dead ?? 0) of \(layer.slope?.fires.count ?? 0) \(names[layer.path] ?? "unit")s of \(Words.safe(layer.path))"
+            }
+            let more = dead.count > each.count ? " and in \(dead.count - each.count) more layers" : ""
+            lines += page.wrapped(
+                "Dead at \(Words.since(last.step)), firing for no row: \(each.joined(separator: ", "))\(more).")
+        }
+        let branches = first.layers.compactMap(\.branch)
+        if !branches.isEmpty {
+            lines += page.wrapped(
+                "Residual branches beside their shortcuts (×1) at \(Words.since(first.step)): gradient "
+                    + "×\(range(branches.map(\.gradient))), values ×\(range(branches.map(\.signal))).")
+        }
+        let gates = last.layers.flatMap(\.gates)
+        if !gates.isEmpty {
+            let before = first.layers.flatMap(\.gates)
+            lines += page.wrapped(
+                "Gates, 0 closed and 1 open: \(range(before.map(\.opening))) at \(Words.since(first.step)), "
+                    + "\(range(gates.map(\.opening))) at \(Words.since(last.step)).")
+        }
+        return lines.isEmpty ? nil : lines.joined(separator: "\n")
     }
 
     /// What it has learnt beside what simple methods reach.

@@ -25,6 +25,8 @@ public struct DiagnosisDocument: Sendable, Codable {
             public let activation: String?
             public let fanIn: Int?
             public let units: Int?
+            /// `unit`, `filter` or `channel`.
+            public let unitName: String
             public let trainable: Int
             public let initializers: [String]
             /// χ of mean-field theory, the factor of a gradient's mean square; `nil` where there is no rule.
@@ -84,6 +86,10 @@ public struct DiagnosisDocument: Sendable, Codable {
     public let birth: Examination?
     /// `nil` when it was not trained.
     public let run: Run?
+    /// `nil` for numbers, and when it was not trained to an end.
+    public let answers: ClassificationReport?
+    /// `nil` for networks without convolutions over images.
+    public let pictures: ConvolutionPictures?
     public let treatment: Treatment?
 
     public init(_ diagnosis: Diagnosis) {
@@ -97,6 +103,8 @@ public struct DiagnosisDocument: Sendable, Codable {
         subject = Subject(diagnosis.evidence.setup)
         birth = diagnosis.evidence.birth
         run = diagnosis.evidence.course.map(Run.init)
+        answers = diagnosis.evidence.answers
+        pictures = diagnosis.evidence.pictures
         treatment = diagnosis.treatment
         headline = Self.headline(subject, diagnosis.findings, run)
     }
@@ -155,7 +163,7 @@ extension DiagnosisDocument.Subject {
         layers = setup.layers.map {
             Layer(
                 path: $0.path, kind: $0.kind, activation: $0.activation, fanIn: $0.fanIn, units: $0.units,
-                trainable: $0.trainable, initializers: $0.initializers, chi: chi[$0.path] ?? nil)
+                unitName: $0.unitName, trainable: $0.trainable, initializers: $0.initializers, chi: chi[$0.path] ?? nil)
         }
         parameters = setup.parameters
         loss = setup.loss.name

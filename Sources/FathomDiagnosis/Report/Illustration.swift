@@ -19,7 +19,7 @@ struct Illustration {
 
     /// `nil` for rules that words and numbers explain.
     init?(rule: String) {
-        guard let picture = Picture(rule: rule), let made = try? Self.make(picture) else { return nil }
+        guard let picture = EvidencePicture(rule: rule), let made = try? Self.make(picture) else { return nil }
         self = made
     }
 
@@ -30,7 +30,7 @@ struct Illustration {
         (self.isLogarithmic, self.series) = (isLogarithmic, series)
     }
 
-    private static func make(_ picture: Picture) throws -> Illustration? {
+    private static func make(_ picture: EvidencePicture) throws -> Illustration? {
         switch picture {
         case .gradients: try gradients()
         case .slopes: try slopes()

@@ -7,8 +7,23 @@ struct PageData: Encodable {
         let path: String
         let kind: String
         let activation: String?
+        /// What its units are called: `filter`, `channel` or `unit`.
+        let unit: String
         /// √χ by mean-field theory.
         let theory: Double?
+    }
+
+    /// A residual block: its branch by its shortcut, one value a look.
+    struct Branch: Encodable {
+        let path: String
+        let signal: [Double?]
+        let gradient: [Double?]
+    }
+
+    /// How far a gate is open on average, one value a look.
+    struct Gate: Encodable {
+        let path: String
+        let opening: [Double?]
     }
 
     /// Counts in bins from `low` to `high`.
@@ -78,6 +93,8 @@ struct PageData: Encodable {
     let slopes: [[Histogram?]]
     let units: [Units?]
     let weights: [Weights]
+    let branches: [Branch]
+    let gates: [Gate]
     let losses: Series
     let oneBatch: Series
     let evaluationSteps: [Int]
@@ -108,6 +125,7 @@ struct PageData: Encodable {
             let known = theory[layer.path]
             return Layer(
                 path: layer.path.isEmpty ? layer.kind : layer.path, kind: layer.kind, activation: known?.activation,
+                unit: known?.unitName ?? "unit",
                 theory: known?.chi.flatMap { Self.rounded($0.squareRoot()) })
         }
         marked = document.findings.flatMap(\.layers)
@@ -117,8 +135,11 @@ struct PageData: Encodable {
         activationGain = grid(\.activationGain)
         transportGain = grid(\.transportGain)
         activationTheory = grid { $0.slope.map { $0.meanSquare.squareRoot() } }
+        // Gates and routing make more of a weight than a sum.
+        let plain: Set = ["dense", "perInputBias", "convolution"]
         transportTheory = grid { layer in
-            layer.weights.count == 1 ? layer.weights[0].backwardFactor.squareRoot() : nil
+            layer.weights.count == 1 && plain.contains(layer.kind)
+                ? layer.weights[0].backwardFactor.squareRoot() : nil
         }
         sumsMean = grid(\.sums.mean)
         sumsDeviation = grid(\.sums.deviation)
@@ -150,6 +171,23 @@ struct PageData: Encodable {
                     path: weight.path, coherence: values(\.signCoherence),
                     sampleCoherence: values(\.sampleSignCoherence),
                     turning: values(\.turning), updateRatio: values(\.updateRatio))
+            }
+        }
+        let all = looks.map { look in Dictionary(look.layers.map { ($0.path, $0) }) { a, _ in a } }
+        let first = looks.first?.layers ?? []
+        branches = first.filter { $0.branch != nil }.map { layer in
+            let course = all.map { $0[layer.path]?.branch }
+            return Branch(
+                path: layer.path, signal: course.map { $0.flatMap { Self.rounded($0.signal) } },
+                gradient: course.map { $0.flatMap { Self.rounded($0.gradient) } })
+        }
+        gates = first.flatMap { layer in
+            layer.gates.indices.map { i in
+                Gate(
+                    path: layer.path + (layer.gates.count > 1 ? ", gate \(i + 1)" : ""),
+                    opening: all.map { table in
+                        table[layer.path].flatMap { $0.gates.count > i ? Self.rounded($0.gates[i].opening) : nil }
+                    })
             }
         }
         losses = Self.thinned(document.run?.losses ?? [])

@@ -40,6 +40,12 @@ extension RunStore {
                     ("units.dead", Double(slope.dead)),
                 ]
             }
+            if let branch = layer.branch {
+                values += [("branch.signal", branch.signal), ("branch.gradient", branch.gradient)]
+            }
+            for (i, gate) in layer.gates.enumerated() {
+                values.append((layer.gates.count > 1 ? "gate\(i + 1).opening" : "gate.opening", gate.opening))
+            }
             for weight in layer.weights {
                 let name = weight.path.split(separator: ".").last.map(String.init) ?? weight.path
                 values += [

@@ -1,3 +1,5 @@
+import Foundation
+
 extension Rule {
     /// Units that no row makes fire, before training has begun.
     static let deadAtBirth = Rule(
@@ -40,18 +42,20 @@ extension Rule {
             .sorted { Double($0.dead) / Double($0.units) > Double($1.dead) / Double($1.units) }
         guard let first = worst.first else { return .healthy }
         let isCut = first.dead == first.units
+        let name = evidence.setup.unitName(first.path)
         return evidence.tempered(
             Finding(
-                "deadAtBirth", isCut ? "A layer is dead from birth" : "Units are dead from birth",
+                "deadAtBirth",
+                isCut ? "A layer is dead from birth" : "\(name.capitalized)s are dead from birth",
                 layers: worst.map(\.path), severity: isCut ? .failure : .warning, confidence: isCut ? 0.95 : 0.7,
                 """
-                \(first.dead) of \(count(first.units, "unit")) of \(first.path) fire for none of the rows that were tried, before \
+                \(first.dead) of \(count(first.units, name)) of \(first.path) fire for none of the rows that were tried, before \
                 the first step. \(isCut
                     ? "Nothing passes this layer: all rows get one answer, and no gradient comes back."
                     : "They take no part in training and may never do.")
                 """,
                 evidence: [
-                    .init("share of dead units", Double(first.dead) / Double(first.units), expected: "0"),
+                    .init("share of dead \(name)s", Double(first.dead) / Double(first.units), expected: "0"),
                     .init(
                         "share of zeros in its output", birth.layers.first { $0.path == first.path }?.output.zeros ?? 0),
                 ],

@@ -4,7 +4,7 @@ import Foundation
 extension Rule {
     /// A plain stack deeper than a gradient reaches.
     static let depthWithoutSkip = Rule(
-        "depthWithoutSkip", "Too deep without shortcuts", stage: .before,
+        "depthWithoutSkip", "Too deep without shortcuts or normalisation", stage: .before,
         explains: [
             "vanishingGradient", "explodingGradient", "plateau", "underfitting", "frozenWeights", "classCollapse",
             "shatteredGradients", "saturatedUnits", "learningRateTooLow", "deadAtBirth", "dyingReLU", "oscillatingLoss",
@@ -14,10 +14,14 @@ extension Rule {
             what: """
                 Each layer changes the gradient by a factor near one. Near is not one: twenty times 0.7 is 0.0008. A plain \
                 stack of many layers therefore learns in its last layers only, unless shortcuts hand the gradient past \
-                them, normalisation restores its size, or weights sit exactly at the critical value.
+                them, normalisation restores its size, or weights sit exactly at the critical value. In a convolution that \
+                keeps the size of its image, zeros of the padding take a part of every sum as well, the more the smaller \
+                the image.
                 """,
             mathematics: """
-                χ = σw²·E[φ′²] multiplies the mean square of gradients at every layer, so that L layers leave χ^L. With \
+                χ = σw²·E[φ′²] multiplies the mean square of gradients at every layer, so that L layers leave χ^L; σw² is \
+                fan-in · E[w²], and of a filter only the taps inside the image count: 3 × 3 taps with padding over 8 × 8 \
+                places leave (22/24)² = 0.84, over 2 × 2 places 0.44. With \
                 ξ = −1/ln χ this is e^(−L/ξ), and networks are found to train down to L ≈ 6ξ. A shortcut y = x + f(x) has \
                 χ = 1 + χ_f ≥ 1: nothing is lost through it.
                 """,
@@ -54,13 +58,15 @@ extension Rule {
         guard let first = run.first else { return .healthy }
         return evidence.tempered(
             Finding(
-                "depthWithoutSkip", "Too deep without shortcuts", cause: isVanishing ? "vanishing" : "exploding",
+                "depthWithoutSkip", "Too deep without shortcuts or normalisation",
+                cause: isVanishing ? "vanishing" : "exploding",
                 layers: run.map(\.path), severity: abs(sum) > 12 ? .failure : .warning,
                 confidence: min(0.95, 0.7 + 0.02 * (abs(sum) - 6)),
                 """
-                \(run.count) hidden layers stand one behind the other with nothing to pass by them, and each multiplies the \
-                gradient's mean square by χ = \(short(chi)). At \(first.path) its size is \(short(exp(sum / 2))) of what it \
-                was at the end; with this χ about \(short(reach)) layers can be trained.
+                \(run.count) hidden layers stand one behind the other with no shortcut past them and no normalisation between \
+                them, and each multiplies the gradient's mean square by χ = \(short(chi)). At \(first.path) its size is \
+                \(short(exp(sum / 2))) of what it was at the end, and with this χ about \(short(reach)) layers can be trained; \
+                normalisation would bring every layer's sums back to one size, a shortcut would hand the gradient on as it is.
                 """,
                 evidence: [
                     .init("plain hidden layers", Double(run.count), expected: "at most 6ξ = \(short(reach))"),

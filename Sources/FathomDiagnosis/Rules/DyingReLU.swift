@@ -57,13 +57,14 @@ extension Rule {
             worst.share >= 0.9 || GradientFlow(latest).map { isDying(latest, evidence.setup, $0) } ?? false
             || evidence.birth.flatMap { look in GradientFlow(look).map { isDying(look, evidence.setup, $0) } } ?? false
         let all = worst.share == 1
+        let names = evidence.setup.unitsName(worst.path)
         return .finding(
             Finding(
                 "dyingReLU", "Dying ReLU", cause: isBorn ? "born" : "died", layers: found.map(\.path), since: since,
                 severity: isWhole ? standing.severity : min(standing.severity, .warning),
                 confidence: all ? 0.97 : 0.5 + 0.4 * worst.share,
                 """
-                \(Int((worst.share * Double(units)).rounded())) of \(units) units of \(place(worst.path)) are off for every example\
+                \(Int((worst.share * Double(units)).rounded())) of \(units) \(names) of \(place(worst.path)) are off for every example\
                 \(isBorn ? ", and were before the first step" : " since step \(since) (\(percent(born)) at the start)"). \
                 \(all ? "Nothing passes the layer, forward or backward: every example gets the same answer." : "They hand on nothing and get no gradient, so that they do not come back.")
                 """,
@@ -72,11 +73,13 @@ extension Rule {
                     .init("at the start", born, expected: "near 0"),
                     .init("layers of which half is dead", Double(found.count), expected: "0"),
                 ],
-                suggestions: (isBorn ? [] : [.init("lowerLearningRate", "smaller steps do not throw units off")]) + [
-                    .init("leakyReluActivation", "its slope is never 0, so that units come back"),
+                suggestions: (isBorn ? [] : [.init("lowerLearningRate", "smaller steps do not throw \(names) off")]) + [
+                    .init("leakyReluActivation", "its slope is never 0, so that \(names) come back"),
                     .init("eluActivation", "a slope below 0, and outputs nearer to mean 0"),
-                    .init("batchNorm", "every unit's sums are centred, so that half of them are positive"),
-                    .init("wider", "in wide layers some unit is always on"),
+                    .init(
+                        "batchNorm",
+                        "the sums of every \(names.dropLast()) are centred, so that half of them are positive"),
+                    .init("wider", "in wide layers some \(names.dropLast()) is always on"),
                     .init("heInitialization", "sums of the right size from the start"),
                 ]))
     }

@@ -80,12 +80,16 @@ extension Rule {
                 : optimizer.isAdaptive
                     ? "Each step of \(name) changes every weight by about that much, and weights are no larger themselves."
                     : "Steps of that length leap over any valley that is steeper than \(short(2 / rate))."
+            let thrownOff =
+                evidence.thrownOff.map {
+                    " It has thrown most \(setup.unitsName($0)) of \(place($0)) to where they have no slope."
+                } ?? ""
             return evidence.tempered(
                 Finding(
                     "learningRateRange", "Learning rate too high", cause: "high",
                     layers: limit.map { [$0.layer] } ?? [],
                     severity: isFailure ? .failure : .warning, confidence: isFailure ? 0.95 : meetsLarge ? 0.6 : 0.75,
-                    "The learning rate \(short(rate)) is very high for \(name). \(why)",
+                    "The learning rate \(short(rate)) is very high for \(name). \(why)\(thrownOff)",
                     evidence: facts,
                     suggestions: [
                         .init("lowerLearningRate", "about \(short(suggested)) is what this network can follow"),

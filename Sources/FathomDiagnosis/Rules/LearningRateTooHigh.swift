@@ -52,7 +52,8 @@ extension Rule {
         }
         if standing.suffers || standing.isOscillating {
             if early > 0.1, let layer = evidence.thrownOff {
-                reasons.append("they threw most units of \(place(layer)) to where they have no slope")
+                reasons.append(
+                    "they threw most \(evidence.setup.unitsName(layer)) of \(place(layer)) to where they have no slope")
             }
             if steps.overshoots >= 0.5, steps.typical > 0.01 {
                 reasons.append("in \(percent(steps.overshoots)) of the looks one more step would have raised the loss")

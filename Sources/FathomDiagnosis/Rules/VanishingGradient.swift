@@ -101,6 +101,7 @@ private func vanishing(
     let activation =
         evidence.setup.layers.first { $0.path == worst }?.activation
         .map { "The slope of \($0)" } ?? "The slope of the activations"
+    let isNormalised = flow.layers.contains { $0.kind.lowercased().hasSuffix("norm") }
     let why =
         switch cause {
         case "activation":
@@ -109,8 +110,9 @@ private func vanishing(
             "It fades between the layers, in their weights, gates and shortcuts, which keep \(percent(flow.each(flow.transport))) at each."
         case "signal":
             """
-            The values fade on their way forward already, to \(percent(flow.signal)) of their size behind the first layer, \
-            so that the last layer sees next to nothing of the input.
+            The values fade on their way forward already, to \(percent(flow.signal)) of their size behind the first layer\
+            \(isNormalised ? "" : ", with no normalisation between the layers that would bring them back"), so that the last \
+            layer sees next to nothing of the input.
             """
         default:
             """

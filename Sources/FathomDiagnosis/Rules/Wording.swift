@@ -18,5 +18,11 @@ func short(_ x: Double) -> String {
 /// A number with its noun: "1 layer", "3 layers".
 func count(_ n: Int, _ noun: String) -> String { n == 1 ? "1 \(noun)" : "\(n) \(noun)s" }
 
+extension Setup {
+    /// What the units of a layer are called: filters of a convolution, channels of images, or units.
+    func unitName(_ path: String) -> String { layers.first { $0.path == path }?.unitName ?? "unit" }
+    func unitsName(_ path: String) -> String { unitName(path) + "s" }
+}
+
 /// A path as it stands in a sentence.
 func place(_ path: String) -> String { path.isEmpty ? "the model" : path }

@@ -126,7 +126,7 @@ public struct MetricBatch: Sendable {
 
     /// The predicted class of every example: the first largest, or, with one output, the positive class above `threshold`.
     /// `nil` where a prediction is NaN.
-    func decisions(threshold: Double) -> [Int?] {
+    public func decisions(threshold: Double) -> [Int?] {
         (0..<count).map { i in
             let scores = row(i)
             if scores.contains(where: \.isNaN) { return nil }

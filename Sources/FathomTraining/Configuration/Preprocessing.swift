@@ -150,7 +150,7 @@ extension Dataset {
 
 extension ColumnScaling {
     /// The values before the change, row after row.
-    func restored(_ values: [Float]) -> [Float] {
+    package func restored(_ values: [Float]) -> [Float] {
         let width = max(1, shift.count)
         guard shift.count == scale.count, !shift.isEmpty else { return values }
         return values.indices.map { values[$0] * scale[$0 % width] + shift[$0 % width] }

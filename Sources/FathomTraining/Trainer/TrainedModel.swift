@@ -2,12 +2,6 @@ import FathomData
 import FathomNN
 import FathomRuntime
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// The model of a run, read from a checkpoint and ready to predict.
 public final class TrainedModel {
     /// Which checkpoint of a run.
@@ -85,26 +79,6 @@ public final class TrainedModel {
     public func predict(_ inputs: DataArray, names: [String] = []) throws -> [Float] {
         let outputs = try evaluator.predictions(preprocessing.applied(to: inputs, names: names))
         guard preprocessing.classNames != nil else { return preprocessing.restored(outputs) }
-        return probabilities(outputs)
-    }
-
-    /// Softmax, sigmoid or nothing, as the loss would have it.
-    private func probabilities(_ outputs: [Float]) -> [Float] {
-        switch (loss.expects, loss.applies) {
-        case (.logSoftmax, _): return outputs.map { Float(exp(Double($0))) }
-        case (_, .sigmoid): return outputs.map { Float(1 / (1 + exp(-Double($0)))) }
-        case (_, .softmax): break
-        // Probabilities already, or the scores of a margin loss.
-        default: return outputs
-        }
-        var result = outputs
-        let width = outputWidth
-        for start in stride(from: 0, to: outputs.count, by: width) {
-            let row = outputs[start..<start + width]
-            let largest = row.max() ?? 0
-            let sum = row.reduce(0.0) { $0 + exp(Double($1 - largest)) }
-            for index in row.indices { result[index] = Float(exp(Double(outputs[index] - largest)) / sum) }
-        }
-        return result
+        return loss.probabilities(outputs, width: outputWidth)
     }
 }

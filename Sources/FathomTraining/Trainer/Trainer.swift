@@ -269,6 +269,11 @@ public final class Trainer {
     ///
     /// With weight averaging it is the average that is measured.
     public func evaluate(_ dataset: Dataset) throws(GraphError) -> [MetricValue] {
+        try currentEvaluator().measure(dataset, metrics)
+    }
+
+    /// The model as it is, in evaluation mode; with weight averaging it is the average.
+    public func currentEvaluator() throws(GraphError) -> Evaluator {
         let ready = try readyEvaluator()
         if let averages {
             for entry in step.storage.entries {
@@ -277,7 +282,7 @@ public final class Trainer {
             }
         }
         ready.targetScaling = targetScaling
-        return try ready.measure(dataset, metrics)
+        return ready
     }
 
     /// The evaluation pass, made once.

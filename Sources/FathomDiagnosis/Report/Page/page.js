@@ -186,10 +186,9 @@
 
   // MARK: Factors of the gain
 
-  const decomposition = (plot) => {
+  // Bars of factors on a logarithmic axis, a row a layer, at one look; marks where theory expects them.
+  const factors = (plot, rows, series, label, about) => {
     const S = data.steps.length, width = plot.clientWidth || 900;
-    const shown = names.map((_, l) => l).filter((l) => data.gain[l].some(isNumber));
-    if (!shown.length) { none(plot, "No layer passes a gradient on."); return 0; }
     if (state.look === null) state.look = firstLook();
     const s = clamp(state.look, 0, S - 1);
     const row = make("div", "bar-row");
@@ -202,43 +201,60 @@
       row.append(label);
     }
     plot.append(row);
-    const at = (grid, l) => (grid[l] && isNumber(grid[l][s]) && grid[l][s] > 0 ? Math.log10(grid[l][s]) : null);
-    const grids = [data.activationGain, data.transportGain, data.activationTheory, data.transportTheory];
+    const at = (values) => (values && isNumber(values[s]) && values[s] > 0 ? Math.log10(values[s]) : null);
     let low = -1, high = 0.5;
-    for (const l of shown) for (const grid of grids) for (const v of grid[l]) if (v > 0) { low = Math.min(low, Math.log10(v)); high = Math.max(high, Math.log10(v)); }
+    for (const r of rows) for (const { values, theory } of series) for (const list of [values(r), theory ? theory(r) : null]) for (const v of list || []) if (v > 0) { low = Math.min(low, Math.log10(v)); high = Math.max(high, Math.log10(v)); }
     low = Math.max(low, -8) - 0.05; high = Math.min(high, 8) + 0.05;
-    const left = Math.min(width < 520 ? 92 : 170, 12 + 7 * Math.max(...names.map((n) => n.length), 5)), right = 12;
-    const h = clamp(Math.floor(760 / shown.length), 10, 30), top = 22, height = top + h * shown.length + 8;
+    const left = Math.min(width < 520 ? 92 : 170, 12 + 7 * Math.max(...rows.map((r) => r.name.length), 5)), right = 12;
+    const h = clamp(Math.floor(760 / rows.length), 10, 30), top = 22, height = top + h * rows.length + 8;
     const px = (v) => left + ((clamp(v, low, high) - low) / (high - low)) * (width - left - right);
-    const g = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Factors of the gradient, layer by layer" });
+    const g = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
     const marks = high - low > 3 ? decades(low, high, width < 520 ? 5 : 9).map((k) => [k, power(k)]) : [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30].map((v) => [Math.log10(v), String(v)]).filter(([k]) => k >= low && k <= high);
     for (const [k, text] of marks) {
       g.append(svg("line", { x1: px(k), x2: px(k), y1: top - 4, y2: height - 6, class: k === 0 ? "zero" : "grid" }));
       g.append(svg("text", { x: px(k), y: 12, "text-anchor": "middle" }, "×" + text));
     }
-    const b = Math.max(2, (h - 4) / 2), every = Math.ceil(13 / h);
+    const b = Math.max(2, (h - 4) / series.length), every = Math.ceil(13 / h);
     let count = 0;
-    shown.forEach((l, i) => {
+    rows.forEach((r, i) => {
       const y = top + i * h;
-      if (i % every === 0) g.append(svg("text", { x: left - 8, y: y + h / 2 + 4, "text-anchor": "end", class: "name" }, shorten(names[l], Math.floor((left - 10) / 6.6))));
-      const bar = (grid, theory, dy, c, what) => {
-        const v = at(grid, l);
+      if (i % every === 0) g.append(svg("text", { x: left - 8, y: y + h / 2 + 4, "text-anchor": "end", class: "name" }, shorten(r.name, Math.floor((left - 10) / 6.6))));
+      series.forEach((one, k) => {
+        const values = one.values(r), v = at(values), t = one.theory ? at(one.theory(r)) : null, dy = k * b;
         if (v !== null) {
-          const node = svg("rect", { x: Math.min(px(v), px(0)), width: Math.max(1.5, Math.abs(px(v) - px(0))), y: y + 1 + dy, height: b - 0.5, fill: c });
-          const t = at(theory, l);
-          onHover(node, () => `${names[l]}, ${what}: ×${number(grid[l][s])}${t === null ? "" : `\nexpected ×${number(10 ** t)}`}\nwhole layer ×${number(data.gain[l][s])}${data.layers[l].theory ? `, by mean-field theory ×${number(data.layers[l].theory)}` : ""}`);
+          const node = svg("rect", { x: Math.min(px(v), px(0)), width: Math.max(1.5, Math.abs(px(v) - px(0))), y: y + 1 + dy, height: b - 0.5, fill: one.color });
+          onHover(node, () => `${r.name}, ${one.what}: ×${number(values[s])}${t === null ? "" : `\nexpected ×${number(10 ** t)}`}${about ? "\n" + about(r, s) : ""}`);
           g.append(node);
           count++;
         }
-        const t = at(theory, l);
         if (t !== null) g.append(svg("line", { x1: px(t), x2: px(t), y1: y + dy, y2: y + dy + b + 1, stroke: color("ink"), "stroke-width": 2 }));
-      };
-      bar(data.activationGain, data.activationTheory, 0, color("c1"), "activation");
-      bar(data.transportGain, data.transportTheory, b, color("c0"), "weights, normalisation, shortcut");
+      });
     });
     plot.append(g);
+    return count;
+  };
+  const decomposition = (plot) => {
+    const shown = names.map((name, l) => ({ name, l })).filter(({ l }) => data.gain[l].some(isNumber));
+    if (!shown.length) { none(plot, "No layer passes a gradient on."); return 0; }
+    const count = factors(plot, shown, [
+      { what: "activation", color: color("c1"), values: ({ l }) => data.activationGain[l], theory: ({ l }) => data.activationTheory[l] },
+      { what: "weights, normalisation, shortcut", color: color("c0"), values: ({ l }) => data.transportGain[l], theory: ({ l }) => data.transportTheory[l] },
+    ], "Factors of the gradient, layer by layer",
+    ({ l }, s) => `whole layer ×${number(data.gain[l][s])}${data.layers[l].theory ? `, by mean-field theory ×${number(data.layers[l].theory)}` : ""}`);
     plot.append(key([["activation", color("c1")], ["weights, normalisation, shortcut", color("c0")], ["expected: √E[φ′²], √(n·E[w²])", color("ink"), "mark"]]));
     return count;
+  };
+  const branches = (plot) => {
+    const count = factors(plot, data.branches.map((b) => ({ name: b.path, b })), [
+      { what: "gradient through the branch", color: color("c1"), values: ({ b }) => b.gradient },
+      { what: "value of the branch", color: color("c0"), values: ({ b }) => b.signal },
+    ], "Residual branches beside their shortcuts", () => "the shortcut is ×1");
+    plot.append(key([["gradient through the branch", color("c1")], ["value of the branch", color("c0")]]));
+    return count;
+  };
+  const gates = (plot) => {
+    const chosen = spread(data.gates.length, 14).map((i) => data.gates[i]);
+    return overLooks(plot, chosen.map((g, i) => ({ name: g.path, y: g.opening, color: lineColor(chosen.length > 1 ? i / (chosen.length - 1) : 0), width: 1.6, hidden: i > 0 && i < chosen.length - 1 })), { range: [0, 1.02] });
   };
 
   // MARK: Small multiples
@@ -364,11 +380,11 @@
     }));
     const dead = u.fires.filter((line) => last(line) === 0).length;
     const ends = make("div", "ends");
-    ends.append(make("span", "", `${u.fires.length} units`), make("span", "", dead ? `${dead} dead` : ""));
+    ends.append(make("span", "", `${u.fires.length} ${data.layers[l].unit}s`), make("span", "", dead ? `${dead} dead` : ""));
     panel.append(ends);
     onHover(c, (e) => {
       const s = clamp(Math.floor(e.offsetX / w), 0, S - 1), i = clamp(Math.floor(e.offsetY / h), 0, u.fires.length - 1), v = u.fires[i][s];
-      return `${names[l]}, unit ${u.units[i]}, ${step(data.steps[s])}\n` + (v === null ? "not measured" : v === 0 ? "fires for no row" : `fires for ${v} % of the rows`);
+      return `${names[l]}, ${data.layers[l].unit} ${u.units[i]}, ${step(data.steps[s])}\n` + (v === null ? "not measured" : v === 0 ? "fires for no row" : `fires for ${v} % of the rows`);
     });
     return u.fires.length * S;
   };
@@ -608,7 +624,7 @@
 
   // MARK: Drawing everything
 
-  const plots = { flow, decomposition, ridges, units, coherence, turning, updates, loss, skill: skills, oneBatch, columns, conditioning, trials, evidence };
+  const plots = { flow, decomposition, branches, gates, ridges, units, coherence, turning, updates, loss, skill: skills, oneBatch, columns, conditioning, trials, evidence };
   const draw = (plot, keepsFocus) => {
     const had = keepsFocus && plot.contains(document.activeElement);
     hideTip();

@@ -1,9 +1,9 @@
 /// The kind of plot that shows a finding, and that explains its rule.
-enum Picture: String, Sendable {
+enum EvidencePicture: String, Sendable {
     case gradients, slopes, firing, zigzag, loss, skill, oneBatch, inputs, classes, updates, drift
 
     /// Rules that no row names are shown by their numbers alone.
-    private static let table: [Picture: [String]] = [
+    private static let table: [EvidencePicture: [String]] = [
         .gradients: [
             "vanishingGradient", "explodingGradient", "criticalInitialization", "hiddenActivation", "depthWithoutSkip",
             "shatteredGradients", "symmetricInitialization", "frozenStatistics", "batchNormBatch",
