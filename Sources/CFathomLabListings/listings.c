@@ -67,6 +67,9 @@ LISTING(Selection)
 LISTING(Dropout)
 #embed "../FathomLab/Experiments/Dropout.swift"
 , 0};
+LISTING(Capsule)
+#embed "../FathomLab/Experiments/Capsule.swift"
+, 0};
 
 #define ROW(name) {#name ".swift", name}
 
@@ -93,6 +96,7 @@ static const struct {
     ROW(Residual),
     ROW(Selection),
     ROW(Dropout),
+    ROW(Capsule),
 };
 
 const char *fathom_lab_listing(const char *file) {
