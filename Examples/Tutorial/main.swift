@@ -99,7 +99,7 @@ func train(_ model: Sequential) throws -> (accuracy: Double, gradient: Double) {
     var settings = Trainer.Settings()
     settings.epochs = 20
     let trainer = try Trainer(
-        model, data: digits, settings: settings, optimizer: OptimizerSettings(SGD(learningRate: 0.05, momentum: 0.9)),
+        model, data: digits, settings: settings, optimizer: OptimizerSettings(SGD(learningRate: 0.005, momentum: 0.9)),
         probes: ProbeSettings(interval: 1000, quantities: [.preActivationGradient], sample: 0))
     var gradient = Double.nan
     try trainer.run { event in

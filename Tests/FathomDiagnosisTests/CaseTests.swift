@@ -243,7 +243,7 @@ struct CaseRebuildingTests {
 
     @Test func whatIsNotKnownIsNamed() throws {
         let layers: [[String: Any]] = [
-            ["t": "conv2d", "filters": 3, "kernel": [3, 3]],
+            ["t": "conv_lstm2d", "filters": 3, "kernel": [3, 3]],
             ["t": "dense", "units": 2, "act": "wavy", "init": "magic"],
             ["t": "dense", "units": "three"], ["t": "dense", "units": 2, "kernel_constraint": "max_norm"],
         ]
@@ -251,7 +251,7 @@ struct CaseRebuildingTests {
             "layers": layers, "loss": "wishful", "change": "moon phase", "optimizer": ["name": "Ftrl", "lr": 1],
         ])
         #expect(case_.patient == nil)
-        for word in ["conv2d", "wavy", "magic", "units", "kernel_constraint", "wishful", "moon phase", "Ftrl"] {
+        for word in ["conv_lstm2d", "wavy", "magic", "units", "kernel_constraint", "wishful", "moon phase", "Ftrl"] {
             #expect(case_.unsupported.contains { $0.contains(word) }, "\(word): \(case_.unsupported)")
         }
         let unknown = try rebuilt(["dataset": ["name": "secret", "how": "ask me"]])

@@ -360,6 +360,9 @@ public struct MeanField {
     }
 
     /// How many taps of a window lie inside the image, on average over the outputs.
+    ///
+    /// The middle of a padded image varies more than its border and is read more often by the next layer, which an average does
+    /// not show: theory is low by some 6 % of a variance for each layer at 6×6 pixels, by less in larger images.
     private func insideTaps(_ window: Window, _ image: Shape) -> Double {
         zip(window.axes, image.dims.dropFirst()).reduce(1) { product, axis in
             let (n, outputs) = (axis.1.fixedValue ?? 0, axis.0.outputs(axis.1.fixedValue ?? 0))
