@@ -28,11 +28,13 @@ extension Experiment {
 
             $$\tanh x = 2 σ(2 x) - 1 \quad \tanh′ x = 1 - \tanh^2 x ≤ 1$$
 
-            Which has the larger slope? They are equal where $\cosh x = 2 \cosh(x/2)$, that is at $|x| = 2 \text{arcosh} \frac{1 + \sqrt{3}}{2} ≈ 1.663$.
+            Which has the larger slope? Near 0 it is tanh, further out the sigmoid. They are equally steep at $|x| ≈ 1.663$, where
+            $\cosh x = 2 \cosh(x/2)$.
 
-            In a wide network the sums $z$ are spread like a bell curve. When their variance is 1, an activation changes the
-            size of signals by the factor $\sqrt{E[φ(z)^2]}$ and the size of gradients by $\sqrt{E[φ′(z)^2]}$. The **gains** are
-            what weights must be multiplied by to make up for that:
+            In a wide network the sums $z$ are spread like a bell curve. Write $E[…]$ for the mean over all of them, and take them so large
+            that $E[z^2] = 1$. Then an activation changes the size of signals by the factor $\sqrt{E[φ(z)^2]}$ and the size of corrections,
+            which are called gradients, by $\sqrt{E[φ′(z)^2]}$. The **gains** are what weights must be multiplied by to make up for
+            that:
 
             $$g_{\text{forward}} = \frac{1}{\sqrt{E[φ(z)^2]}} \quad g_{\text{backward}} = \frac{1}{\sqrt{E[φ′(z)^2]}}$$
 

@@ -34,6 +34,8 @@ extension Experiment {
 
             $$P(|\hat{z}| < 1) = \erf(1/\sqrt{2}) = 68.3\ \%, \quad P(|\hat{z}| < 2) = 95.4\ \%$$
 
+            where the error function $\erf$ gives areas under the bell curve.
+
             The slope of the sigmoid at $z$ is $σ(z)(1 - σ(z))$, at most 0.25. Over the bell curve its mean is 0.2066, so that hardly
             anything of what is possible is lost. Sums that are spread four times as far have a mean slope of 0.09.
 

@@ -23,16 +23,18 @@ extension Experiment {
             networks?
             """#,
         mathematics: #"""
-            Let $z$ be the weighted sums of a layer, with variance $q$, and let the weights have variance $σ_w^2 / n$ for $n$ inputs.
-            In a wide network the variance goes from layer to layer as
+            How large are the weighted sums of layer $l$? Let $q_l$ be the mean of their squares. The weights are drawn by chance around 0,
+            and the mean of their squares is $σ_w^2 / n$ when a unit has $n$ inputs. In a wide network the sums are spread like a bell curve;
+            $E[…]$ is the mean over all numbers $u$ of the bell curve of mean 0 and spread 1. Then the next layer has
 
             $$q_{l+1} = σ_w^2 E[φ(\sqrt{q_l} u)^2]$$
 
-            with $u$ from a bell curve, and the mean square of the gradient is multiplied, on its way back through a layer, by
+            and the mean square of the gradient is multiplied, on its way back through a layer, by
 
             $$χ_l = σ_w^2 E[φ′(\sqrt{q_l} u)^2]$$
 
-            So the gradient's logarithm falls by $\frac{1}{2} \ln χ$ per layer (Poole et al. 2016; Schoenholz et al. 2017). For a sigmoid
+            The gradient itself is multiplied by the root of that, $\sqrt{χ}$: its logarithm changes by $\frac{1}{2} \ln χ$ per layer
+            (Poole et al. 2016; Schoenholz et al. 2017). For a sigmoid
             with $σ_w = 1$, $χ ≤ 1/16$: the factor is $\sqrt{χ} ≤ 0.25$. A rule of thumb says $0.2^k$ after $k$ layers. For ReLU with
             $σ_w^2 = 2$, $χ = 1$ at any $q$.
 

@@ -34,13 +34,15 @@ extension Experiment {
 
             $$z → \frac{2}{π} \arctan \frac{m}{s}$$
 
-            The loss of a linear neuron is a valley with the second-moment matrix $s^2 I + m^2 J$, where $J$ is all ones. A common mean makes one of its
-            eigenvalues larger and leaves the others, so that the condition number is
+            Over the weights, the loss of a neuron without activation is a valley. How strongly it curves depends on the direction: in
+            the one direction in which all weights grow together like $s^2 + n m^2$, in all others like $s^2$. The largest curvature by the
+            smallest is called the **condition number**:
 
             $$κ = 1 + \frac{n m^2}{s^2}$$
 
-            With the best fixed learning rate $2 / (λ_1 + λ_n)$ each step multiplies the error by $(κ - 1)/(κ + 1)$. So the steps to a
-            given loss grow in proportion to κ, even when every step sees all examples.
+            A valley with a large κ is narrow and long. A step that is short enough for its steep walls is too short for its gentle floor:
+            even the best learning rate leaves $(κ - 1)/(κ + 1)$ of what is missing at every step. So the steps to a given loss grow in
+            proportion to κ, even when every step sees all examples.
             """#,
         parameters: [
             .seeds(quick: 8),

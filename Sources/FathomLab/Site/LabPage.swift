@@ -85,7 +85,7 @@ struct LabPage {
         return Self.page(
             title: "\(e.title) – Fathom's lab", body: out,
             footer:
-                "This page was written by <code>\(Prose.escaped(report.command))</code>; the same command gives the same numbers."
+                "This page was written by <code>\(Prose.escaped(report.command))</code>; the same command gives the same numbers, but for times."
         )
     }
 
@@ -210,7 +210,7 @@ public struct LabSite: Sendable {
         return LabPage.page(
             title: "Fathom's lab", body: out,
             footer:
-                "Made in \(Int(seconds.rounded())) s by <code>\(command)</code>; the same command gives the same numbers."
+                "Made in \(Int(seconds.rounded())) s by <code>\(command)</code>; the same command gives the same numbers, but for times."
         )
     }
 }
