@@ -102,7 +102,7 @@ private enum VanishingMeasurement {
                 "gradient", title: "What is left of the gradient on its way back",
                 caption: """
                     The way goes from right to left: 1 at the last hidden layer. Solid: measured before training, with its interval. \
-                    Dashed: theory. One line of the axis is a factor of ten or more.
+                    Dashed: theory. The axis goes by factors: equal distances are equal factors.
                     """, chart))
         findings.tables.append(
             DataTable(
@@ -272,9 +272,10 @@ private enum VanishingMeasurement {
         findings.figures += [
             Figure(
                 "movement", title: "How far each layer's weights moved",
-                caption:
-                    "After \(steps) updates, as a share of their size. The first layers of the plain sigmoid network stay where chance put them.",
-                movement),
+                caption: """
+                    After \(steps) updates, as a share of their size. The first layers of the plain sigmoid network stay where chance put \
+                    them; what did not move at all is drawn at 10⁻¹².
+                    """, movement),
             Figure(
                 "training", title: "Learning digits with \(depth) hidden layers",
                 caption: "ln 10 = 2.3 is the loss of a guess.", curves),
@@ -282,14 +283,14 @@ private enum VanishingMeasurement {
         findings.conclusion = """
             Theory foretells the factor of each layer before a single step of training. With \(depth) sigmoid layers the first one moves \
             \(moved[0].mean == 0 ? "not at all" : "\(Text.number(moved[0].mean)) times as far as the last"), and the network gets \(Text.percent(accuracy[0].mean, digits: 0)) \
-            of the digits right at its best learning rate, where a guess gets 10 %. ReLU with weights to match gets \(Text.percent(accuracy[2].mean, digits: 0)).
+            of the digits right at its best learning rate, where a guess gets 10 %. ReLU with weights to match gets \(Text.percent(accuracy[2].mean)).
             """
         findings.corrections = [
             Correction(
                 said: "Sigmoid networks cannot be deep.",
                 found: """
-                    The same \(depth) sigmoid layers learn \(Text.percent(accuracy[3].mean, digits: 0)) of the digits when they start right: \
-                    weights four times as large (n · variance = 16), and biases that balance the outputs around 0. And they learn \(Text.percent(accuracy[4].mean, digits: 0)) \
+                    The same \(depth) sigmoid layers learn \(Text.percent(accuracy[3].mean)) of the digits when they start right: \
+                    weights four times as large (n · variance = 16), and biases that balance the outputs around 0. And they learn \(Text.percent(accuracy[4].mean)) \
                     with batch norm. It is the factor that matters, not the name of the function.
                     """),
             Correction(
