@@ -108,6 +108,12 @@ public enum Text {
         return minus(String(format: abs(x) >= 1000 ? "%.0f" : "%.4g", x))
     }
 
+    /// A number that somebody chose, without zeros that say nothing: 0.05, 10⁻⁶.
+    public static func short(_ x: Double) -> String {
+        let exponent = log10(abs(x))
+        return x > 0 && x < 1e-3 && exponent == exponent.rounded() ? power(Int(exponent)) : number(x)
+    }
+
     /// With so many digits after the point.
     public static func fixed(_ x: Double, _ digits: Int) -> String {
         x.isFinite ? minus(String(format: "%.\(digits)f", x)) : number(x)

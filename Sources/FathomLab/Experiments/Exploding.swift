@@ -251,7 +251,7 @@ private enum ExplodingMeasurement {
         }
         findings.figures.append(
             Figure(
-                "clipping", title: "\(large): weights that are too large, \(depth) layers",
+                "clipping", title: "Weights that are too large: \(large), \(depth) layers",
                 caption:
                     "Four runs each. Without clipping the loss leaps up or overflows; ln 10 = 2.3 is the loss of a guess.",
                 chart))

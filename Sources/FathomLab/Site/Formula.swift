@@ -4,7 +4,7 @@ import Foundation
 ///
 /// Letters, numbers and signs stand for themselves (`σ`, `≤`, `·`, `′`); `_` and `^` set lower and upper indices, braces
 /// group. Commands: `\frac{a}{b}`, `\sqrt{a}`, `\text{words}`, `\bar{a}`, `\hat{a}`, `\sum`, `\prod`, `\cases{a & b \\ c & d}`,
-/// `\matrix{…}`, `\quad`, and names of functions such as `\ln`.
+/// `\matrix{…}`, and names of functions such as `\ln`.
 struct Formula {
     private var rest: Substring
     /// The last sign read, which says whether a minus subtracts or belongs to a number.
@@ -17,8 +17,7 @@ struct Formula {
 
     private static let functions: Set<String> = [
         "ln", "log", "exp", "tanh", "cosh", "sin", "cos", "max", "min", "relu", "softmax", "erf", "Var", "sign",
-        "arctan",
-        "arcsin",
+        "arctan", "arcsin",
     ]
     private static let signs: [String: String] = [
         "cdot": "·", "times": "×", "le": "≤", "ge": "≥", "ne": "≠", "approx": "≈", "to": "→", "infty": "∞",
@@ -118,7 +117,6 @@ struct Formula {
         case "text": return "<mtext>\(Self.escaped(raw()).replacingOccurrences(of: " ", with: "\u{A0}"))</mtext>"
         case "sum": return "<mo largeop=\"true\">∑</mo>"
         case "prod": return "<mo largeop=\"true\">∏</mo>"
-        case "quad": return "<mspace width=\"1.4em\"/>"
         case "cases": return "<mrow><mo>{</mo>\(table(raw(), "left"))</mrow>"
         case "matrix": return "<mrow><mo>(</mo>\(table(raw(), "center"))<mo>)</mo></mrow>"
         default:
