@@ -298,7 +298,7 @@ private enum BatchNormMeasurement {
             placement.low > 1 ? "faster" : placement.high < 1 ? "slower" : "neither clearly faster nor slower"
         findings.conclusion = """
             With batch norm the network arrives after \(Text.number(least(1).mean.rounded())) steps, without after \
-            \(least(0).mean >= Double(limit) ? "more than " : "")\(Text.number(least(0).mean.rounded())). Before the activation it is \
+            \(least(0).values.contains { $0 >= Double(limit) } ? "more than " : "")\(Text.number(least(0).mean.rounded())). Before the activation it is \
             \(verdict) than after it (\(Text.number(least(2).mean.rounded())) steps). Layer norm needs \
             \(Text.number(least(3).mean.rounded())).
             """

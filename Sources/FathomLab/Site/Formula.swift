@@ -88,8 +88,9 @@ struct Formula {
         rest.removeFirst()
         let text = Self.escaped(String(c))
         if c.isLetter { return "<mi>\(text)\(primes())</mi>" }
-        // Brackets stay as high as a line.
-        if "()[]|".contains(c) { return "<mo stretchy=\"false\">\(text)</mo>" }
+        // Brackets stay as high as a line, and bars close to what they enclose.
+        if "|‖".contains(c) { return "<mo stretchy=\"false\" lspace=\"0\" rspace=\"0\">\(text)</mo>" }
+        if "()[]".contains(c) { return "<mo stretchy=\"false\">\(text)</mo>" }
         guard c == "-" || c == "−" else { return "<mo>\(text)</mo>" }
         return "([{|=<>≤≥≈→,;+·×/".contains(previous) ? "<mo form=\"prefix\">−</mo>" : "<mo>−</mo>"
     }

@@ -76,7 +76,8 @@ struct LabPage {
             out += "<tr><th>flag</th><th>here</th><th>may be</th><th>meaning</th></tr>\n"
             for p in e.parameters {
                 out += "<tr><td><code>--\(Prose.escaped(p.name))</code></td>"
-                out += "<td>\(Prose.escaped(report.settings.values[p.name]?.description ?? ""))</td>"
+                let value = Prose.escaped(report.settings.values[p.name]?.description ?? "")
+                out += "<td>\(value.replacingOccurrences(of: ",", with: ",<wbr>"))</td>"
                 out += "<td>\(Prose.inline(p.range))</td><td>\(Prose.inline(p.meaning))</td></tr>\n"
             }
             out += "</table>\n"
