@@ -116,7 +116,7 @@ private struct Drawing {
         // Names that do not fit side by side stand at a slant.
         let widest = chart.x.categories.map(Self.length).max() ?? 0
         isSlanted = widest + 6 > (right - left) / Double(max(chart.x.categories.count, 1))
-        let below = chart.x.isHidden ? 8 : isSlanted ? 16 + 0.6 * widest : 28
+        let below = chart.x.isHidden ? 8 : isSlanted ? 26 + 0.68 * widest : 28
         plot = (left, right, top, height - below - (chart.x.label.isEmpty ? 0 : 21))
     }
 

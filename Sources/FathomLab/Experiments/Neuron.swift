@@ -203,13 +203,13 @@ private enum NeuronMeasurement {
             chart.heat(
                 x: grid, y: grid, grid.indices.map { r in y[r * grid.count..<(r + 1) * grid.count].map(Double.init) },
                 in: 0...1, colors: .diverging)
-            chart.line(x: [-4, 4], y: [-4, 4].map { -(weights[0] * $0 + bias) / weights[1] }, color: 6)
+            chart.line(x: [-4, 4], y: [-4, 4].map { -(weights[0] * $0 + bias) / weights[1] }, color: 2)
             return chart
         }
         return Figure(
             "borders", title: "One neuron with weights 2 and 1",
             caption: """
-                Red where it answers nearly 1, blue where nearly 0. The line is the border, where the weighted sum and the bias cancel. \
+                Red where it answers nearly 1, blue where nearly 0. The green line is the border, where the weighted sum and the bias cancel. \
                 The bias moves it and never turns it.
                 """, charts)
     }
