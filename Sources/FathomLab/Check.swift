@@ -108,10 +108,11 @@ public enum Text {
         return minus(String(format: abs(x) >= 1000 ? "%.0f" : "%.4g", x))
     }
 
-    /// A number that somebody chose, without zeros that say nothing: 0.05, 10⁻⁶.
+    /// A number that somebody chose, without digits that say nothing: 0.05, 10⁻⁶.
     public static func short(_ x: Double) -> String {
         let exponent = log10(abs(x))
-        return x > 0 && x < 1e-3 && exponent == exponent.rounded() ? power(Int(exponent)) : number(x)
+        let isPower = x > 0 && exponent == exponent.rounded() && !(1e-3..<1e6 ~= x)
+        return isPower ? power(Int(exponent)) : number(x)
     }
 
     /// With so many digits after the point.
