@@ -92,8 +92,7 @@ private enum ExplodingMeasurement {
             Correction(
                 said: "Clipping cures exploding gradients.",
                 found: """
-                    It cures the *steps*. The factor per layer stays what it is, and the first layers still hear mostly noise; weights of the \
-                    right size cure the cause.
+                    It cures the *steps*. The factor per layer stays what it is; weights of the right size cure the cause.
                     """),
         ]
         return findings
