@@ -1,5 +1,5 @@
 // The experiments' own source files, compiled in, so that a page can show the very code that ran wherever the program is.
-// One line an experiment.
+// An experiment stands here twice, in the order of the site: with its text, and in the table.
 #include "CFathomLabListings.h"
 #include <stddef.h>
 #include <string.h>
@@ -9,18 +9,14 @@
 
 #define LISTING(name) static const unsigned char name[] = {
 
-LISTING(Activations)
-#embed "../FathomLab/Experiments/Activations.swift"
-, 0};
-LISTING(Zigzag)
-#embed "../FathomLab/Experiments/Zigzag.swift"
-, 0};
-
 LISTING(Neuron)
 #embed "../FathomLab/Experiments/Neuron.swift"
 , 0};
 LISTING(Step)
 #embed "../FathomLab/Experiments/Step.swift"
+, 0};
+LISTING(Activations)
+#embed "../FathomLab/Experiments/Activations.swift"
 , 0};
 LISTING(LinearCollapse)
 #embed "../FathomLab/Experiments/LinearCollapse.swift"
@@ -31,6 +27,9 @@ LISTING(Approximate)
 LISTING(Backprop)
 #embed "../FathomLab/Experiments/Backprop.swift"
 , 0};
+LISTING(Zigzag)
+#embed "../FathomLab/Experiments/Zigzag.swift"
+, 0};
 LISTING(Vanishing)
 #embed "../FathomLab/Experiments/Vanishing.swift"
 , 0};
@@ -39,9 +38,6 @@ LISTING(Exploding)
 , 0};
 LISTING(BiasDrift)
 #embed "../FathomLab/Experiments/BiasDrift.swift"
-, 0};
-LISTING(Softmax)
-#embed "../FathomLab/Experiments/Softmax.swift"
 , 0};
 LISTING(ReluSparsity)
 #embed "../FathomLab/Experiments/ReluSparsity.swift"
@@ -61,11 +57,17 @@ LISTING(Highway)
 LISTING(Residual)
 #embed "../FathomLab/Experiments/Residual.swift"
 , 0};
+LISTING(Capsule)
+#embed "../FathomLab/Experiments/Capsule.swift"
+, 0};
 LISTING(Selection)
 #embed "../FathomLab/Experiments/Selection.swift"
 , 0};
 LISTING(Dropout)
 #embed "../FathomLab/Experiments/Dropout.swift"
+, 0};
+LISTING(Softmax)
+#embed "../FathomLab/Experiments/Softmax.swift"
 , 0};
 
 #define ROW(name) {#name ".swift", name}
@@ -74,25 +76,26 @@ static const struct {
     const char *file;
     const unsigned char *text;
 } listings[] = {
+    ROW(Neuron),
+    ROW(Step),
     ROW(Activations),
+    ROW(LinearCollapse),
+    ROW(Approximate),
     ROW(Backprop),
+    ROW(Zigzag),
     ROW(Vanishing),
     ROW(Exploding),
     ROW(BiasDrift),
-    ROW(Softmax),
-    ROW(Neuron),
-    ROW(Step),
-    ROW(LinearCollapse),
-    ROW(Approximate),
-    ROW(Zigzag),
     ROW(ReluSparsity),
     ROW(Amplitude),
     ROW(Initialisation),
     ROW(BatchNorm),
     ROW(Highway),
     ROW(Residual),
+    ROW(Capsule),
     ROW(Selection),
     ROW(Dropout),
+    ROW(Softmax),
 };
 
 const char *fathom_lab_listing(const char *file) {

@@ -108,6 +108,13 @@ public enum Text {
         return minus(String(format: abs(x) >= 1000 ? "%.0f" : "%.4g", x))
     }
 
+    /// A number that somebody chose, without digits that say nothing: 0.05, 10⁻⁶.
+    public static func short(_ x: Double) -> String {
+        let exponent = log10(abs(x))
+        let isPower = x > 0 && exponent == exponent.rounded() && !(1e-3..<1e6 ~= x)
+        return isPower ? power(Int(exponent)) : number(x)
+    }
+
     /// With so many digits after the point.
     public static func fixed(_ x: Double, _ digits: Int) -> String {
         x.isFinite ? minus(String(format: "%.\(digits)f", x)) : number(x)

@@ -17,6 +17,7 @@ extension Experiment {
         .batchnorm,
         .highway,
         .residual,
+        .capsule,
         .selection,
         .dropout,
         .softmax,

@@ -94,10 +94,9 @@ public struct Parameter: Sendable, Hashable {
     public var range: String {
         switch kind {
         case .count(let r): "\(r.lowerBound)…\(r.upperBound)"
-        case .number(let r): "\(Value.number(r.lowerBound))…\(Value.number(r.upperBound))"
+        case .number(let r): "\(Text.short(r.lowerBound))…\(Text.short(r.upperBound))"
         case .counts(let r): "\(r.lowerBound)…\(r.upperBound), comma-separated"
-        case .numbers(let r):
-            "\(Value.number(r.lowerBound))…\(Value.number(r.upperBound)), comma-separated"
+        case .numbers(let r): "\(Text.short(r.lowerBound))…\(Text.short(r.upperBound)), comma-separated"
         case .activation: "an activation, see `fathom activations`"
         case .activations: "activations, comma-separated"
         case .choice(let words): words.joined(separator: " or ")
@@ -122,8 +121,7 @@ public struct Parameter: Sendable, Hashable {
             guard text.allSatisfy({ $0.isASCII && ($0.isNumber || "+-.eE".contains($0)) }), let value = Double(text),
                 range.contains(value)
             else {
-                throw wrong(
-                    "must be a number in \(Value.number(range.lowerBound))…\(Value.number(range.upperBound))")
+                throw wrong("must be a number in \(Text.short(range.lowerBound))…\(Text.short(range.upperBound))")
             }
             return value
         }

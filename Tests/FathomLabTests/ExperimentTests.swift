@@ -121,6 +121,8 @@ import Testing
         #expect(Text.number(.infinity) == "∞")
         #expect(Text.estimate(Estimate([2, 2, 2])) == "2")
         #expect(Text.estimate(Estimate([1])) == "1 (one run)")
+        #expect(Text.short(1e-6) == "10⁻⁶" && Text.short(1e6) == "10⁶")
+        #expect(Text.short(0.05) == "0.05" && Text.short(-10) == "−10" && Text.short(0) == "0")
     }
 }
 

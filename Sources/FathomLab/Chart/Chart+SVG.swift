@@ -54,6 +54,7 @@ extension Chart {
         .chart .line{fill:none;stroke:var(--k,var(--ink));stroke-width:2.4;stroke-linejoin:round;stroke-linecap:round}
         .chart .dashed{stroke-dasharray:7 5}.chart .dotted{stroke-dasharray:2 4;stroke-width:1.6}
         .chart .band{fill:var(--k);opacity:.2;stroke:none}.chart .dot{fill:var(--k,var(--ink));stroke:var(--panel);stroke-width:.8}
+        .heat .dot{stroke:#fff;stroke-width:1.2}
         .chart .bar{fill:var(--k);opacity:.6}.chart .thin{fill:none;stroke:var(--quiet);stroke-width:.9;opacity:.6}
         .chart .rule{stroke:var(--ink);stroke-width:1.4;stroke-dasharray:2 4}.chart .cell{stroke:none}
         .chart .halo{paint-order:stroke;stroke:var(--panel);stroke-width:3.5px;stroke-linejoin:round}
@@ -116,7 +117,7 @@ private struct Drawing {
         // Names that do not fit side by side stand at a slant.
         let widest = chart.x.categories.map(Self.length).max() ?? 0
         isSlanted = widest + 6 > (right - left) / Double(max(chart.x.categories.count, 1))
-        let below = chart.x.isHidden ? 8 : isSlanted ? 16 + 0.6 * widest : 28
+        let below = chart.x.isHidden ? 8 : isSlanted ? 26 + 0.68 * widest : 28
         plot = (left, right, top, height - below - (chart.x.label.isEmpty ? 0 : 21))
     }
 
@@ -240,7 +241,8 @@ private struct Drawing {
     // MARK: Drawing
 
     func svg(id: String) -> String {
-        var out = "<svg class=\"chart\" viewBox=\"0 0 \(n(width)) \(n(height))\" role=\"img\""
+        var out =
+            "<svg class=\"chart\(heat == nil ? "" : " heat")\" viewBox=\"0 0 \(n(width)) \(n(height))\" role=\"img\""
         out += " aria-label=\"\(Self.escaped(label))\">\n"
         out += "<clipPath id=\"\(id)\"><rect x=\"\(n(plot.left))\" y=\"\(n(plot.top - 2))\" "
         out += "width=\"\(n(plot.right - plot.left))\" height=\"\(n(plot.bottom - plot.top + 4))\"/></clipPath>\n"

@@ -28,11 +28,13 @@ extension Experiment {
 
             $$\tanh x = 2 σ(2 x) - 1 \quad \tanh′ x = 1 - \tanh^2 x ≤ 1$$
 
-            Which has the larger slope? They are equal where $\cosh x = 2 \cosh(x/2)$, that is at $|x| = 2 \text{arcosh} \frac{1 + \sqrt{3}}{2} ≈ 1.663$.
+            Which has the larger slope? Near 0 it is tanh, further out the sigmoid. They are equally steep at $|x| ≈ 1.663$, where
+            $\cosh x = 2 \cosh(x/2)$.
 
-            In a wide network the sums $z$ are spread like a bell curve. When their variance is 1, an activation changes the
-            size of signals by the factor $\sqrt{E[φ(z)^2]}$ and the size of gradients by $\sqrt{E[φ′(z)^2]}$. The **gains** are
-            what weights must be multiplied by to make up for that:
+            In a wide network the sums $z$ are spread like a bell curve. Write $E[…]$ for the mean over all of them, and take them so large
+            that $E[z^2] = 1$. Then an activation changes the size of signals by the factor $\sqrt{E[φ(z)^2]}$ and the size of corrections,
+            which are called gradients, by $\sqrt{E[φ′(z)^2]}$. The **gains** are what weights must be multiplied by to make up for
+            that:
 
             $$g_{\text{forward}} = \frac{1}{\sqrt{E[φ(z)^2]}} \quad g_{\text{backward}} = \frac{1}{\sqrt{E[φ′(z)^2]}}$$
 
@@ -284,30 +286,32 @@ private enum ActivationsMeasurement {
         for (name, rest, columns) in [
             ("softmax", [1.0, 0], ["x", "1", "0"]), ("sparsemax", [1, 0], ["x", "1", "0"]),
             ("logSoftmax", [1, 0], ["x", "1", "0"]), ("crelu", [], ["positive", "negative"]),
-            ("glu", [1], ["1 gates x"]), ("swiglu", [1], ["1 gates x"]), ("geglu", [1], ["1 gates x"]),
+            ("glu", [1], ["x gates 1"]), ("swiglu", [1], ["x gates 1"]), ("geglu", [1], ["x gates 1"]),
         ] {
-            let ys = try answers(Activate(.named(name)), xs.map { [$0] + rest })
+            // A gate is the second half of its input.
+            let isGate = rest.count == 1
+            let ys = try answers(Activate(.named(name)), xs.map { isGate ? rest + [$0] : [$0] + rest })
             var chart = Chart(name, x: .init("x"), size: .small)
             for (c, label) in columns.enumerated() { chart.line(label, x: xs, y: ys.map { $0[c] }) }
             charts.append(chart)
         }
         // Two that learn their shape, with parameters set by hand.
-        func shaped(_ title: String, _ label: String, _ model: Sequential, _ parameters: [(String, [Float])]) throws
-            -> Chart
-        {
+        func shaped(
+            _ title: String, _ label: String, _ model: Sequential, _ parameters: [(String, [Float])],
+            over lines: [[Double]] = []
+        ) throws -> Chart {
             let session = try Session(model, on: .rows(xs.map { [$0] }, xs.map { [$0] }), optimizer: SGD())
             for (path, values) in parameters { session[path] = values }
             let y = try session.predictions(DataArray(values: xs.map(Float.init), shape: [xs.count, 1]))
             var chart = Chart(title, x: .init("x"), size: .small)
+            for line in lines { chart.line(x: xs, y: line, color: 7, isDashed: true) }
             chart.line(label, x: xs, y: y.map(Double.init))
             return chart
         }
-        var maxout = try shaped(
+        let maxout = try shaped(
             "maxout", "largest of 3 lines", Sequential { Maxout(1, pieces: 3) },
-            [("maxout1.weight", [1, -1, 0.3]), ("maxout1.bias", [0, -1, 1])])
-        for line in [xs, xs.map { -$0 - 1 }, xs.map { 0.3 * $0 + 1 }] {
-            maxout.line(x: xs, y: line, color: 7, isDashed: true)
-        }
+            [("maxout1.weight", [1, -1, 0.3]), ("maxout1.bias", [0, -1, 1])],
+            over: [xs, xs.map { -$0 - 1 }, xs.map { 0.3 * $0 + 1 }])
         let prelu = try shaped(
             "prelu", "slope learnt, here 0.4", Sequential { PReLU() }, [("prelu1.slope", [0.4])])
         return Figure(

@@ -163,8 +163,8 @@ private enum AmplitudeMeasurement {
             Figure(
                 "layers", title: "The size of the signal, layer by layer",
                 caption: """
-                    Networks with first weights of variance σ² / n, before any training. Dashed: the theory of wide layers. On this \
-                    scale a step is a factor of ten or more.
+                    Networks with first weights of variance σ² / n, before any training. Dashed: the theory of wide layers. \
+                    On this axis equal distances are equal factors.
                     """, chart))
         findings.figures.append(try histograms(width))
         findings.tables.append(

@@ -110,7 +110,7 @@ private enum ApproximateMeasurement {
                 said: "A network with enough units learns any function.",
                 found: """
                     It can *represent* it. The theorem says nothing of finding the weights: the chain laid by hand gets better with 1/n², \
-                    while the trained networks stop improving after a few dozen units.
+                    while trained networks gain less and less from more units.
                     """)
         ]
         return findings

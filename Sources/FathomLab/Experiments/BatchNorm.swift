@@ -34,6 +34,8 @@ extension Experiment {
 
             $$P(|\hat{z}| < 1) = \erf(1/\sqrt{2}) = 68.3\ \%, \quad P(|\hat{z}| < 2) = 95.4\ \%$$
 
+            where the error function $\erf$ gives areas under the bell curve.
+
             The slope of the sigmoid at $z$ is $σ(z)(1 - σ(z))$, at most 0.25. Over the bell curve its mean is 0.2066, so that hardly
             anything of what is possible is lost. Sums that are spread four times as far have a mean slope of 0.09.
 
@@ -296,7 +298,7 @@ private enum BatchNormMeasurement {
             placement.low > 1 ? "faster" : placement.high < 1 ? "slower" : "neither clearly faster nor slower"
         findings.conclusion = """
             With batch norm the network arrives after \(Text.number(least(1).mean.rounded())) steps, without after \
-            \(least(0).mean >= Double(limit) ? "more than " : "")\(Text.number(least(0).mean.rounded())). Before the activation it is \
+            \(least(0).values.contains { $0 >= Double(limit) } ? "more than " : "")\(Text.number(least(0).mean.rounded())). Before the activation it is \
             \(verdict) than after it (\(Text.number(least(2).mean.rounded())) steps). Layer norm needs \
             \(Text.number(least(3).mean.rounded())).
             """

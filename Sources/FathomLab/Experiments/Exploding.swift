@@ -92,8 +92,7 @@ private enum ExplodingMeasurement {
             Correction(
                 said: "Clipping cures exploding gradients.",
                 found: """
-                    It cures the *steps*. The factor per layer stays what it is, and the first layers still hear mostly noise; weights of the \
-                    right size cure the cause.
+                    It cures the *steps*. The factor per layer stays what it is; weights of the right size cure the cause.
                     """),
         ]
         return findings
@@ -251,7 +250,7 @@ private enum ExplodingMeasurement {
         }
         findings.figures.append(
             Figure(
-                "clipping", title: "\(large): weights that are too large, \(depth) layers",
+                "clipping", title: "Weights that are too large: \(large), \(depth) layers",
                 caption:
                     "Four runs each. Without clipping the loss leaps up or overflows; ln 10 = 2.3 is the loss of a guess.",
                 chart))

@@ -70,7 +70,7 @@ private enum LinearCollapseMeasurement {
                 }
             ),
             (
-                "one hidden layer of \(activation)",
+                "a layer of \(activation)",
                 {
                     Sequential {
                         Dense(width, biasInitializer: .uniform(-1, 1))

@@ -17,7 +17,10 @@ extension Experiment {
             the sum and compares with 0: 2.1 − 2 = 0.1 is not negative, so it fires. That is the same decision. But a bias can
             be learnt like a weight, because it *is* a weight: that of an extra input that is always 1.
 
-            What can such a neuron decide, and what not? And how does its bias change how easily it fires?
+            What can such a neuron decide, and what not? Let its inputs be 0 or 1, for *no* and *yes*. Can it say whether both are 1
+            (**AND**), whether at least one is (**OR**), or whether exactly one is (**XOR**)? Can it turn a yes into a no (**NOT**)?
+            McCulloch and Pitts also had **inhibiting** inputs for that: while one of them is 1, the neuron stays silent. And how does
+            the bias change how easily a neuron fires?
             """#,
         mathematics: #"""
             The weighted sum of the inputs $x_1 … x_n$ with weights $w_1 … w_n$ and bias $b$, put through an activation $φ$:
@@ -200,13 +203,13 @@ private enum NeuronMeasurement {
             chart.heat(
                 x: grid, y: grid, grid.indices.map { r in y[r * grid.count..<(r + 1) * grid.count].map(Double.init) },
                 in: 0...1, colors: .diverging)
-            chart.line(x: [-4, 4], y: [-4, 4].map { -(weights[0] * $0 + bias) / weights[1] }, color: 6)
+            chart.line(x: [-4, 4], y: [-4, 4].map { -(weights[0] * $0 + bias) / weights[1] }, color: 2)
             return chart
         }
         return Figure(
             "borders", title: "One neuron with weights 2 and 1",
             caption: """
-                Red where it answers nearly 1, blue where nearly 0. The line is the border, where the weighted sum and the bias cancel. \
+                Red where it answers nearly 1, blue where nearly 0. The green line is the border, where the weighted sum and the bias cancel. \
                 The bias moves it and never turns it.
                 """, charts)
     }

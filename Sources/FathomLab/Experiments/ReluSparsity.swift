@@ -258,7 +258,7 @@ private enum ReluSparsityMeasurement {
 
         let xs = rates
         var shares = Chart(
-            "units that no example makes fire", x: .init("learning rate", .logarithmic), y: .init("share"), size: .small
+            "silent units", x: .init("learning rate", .logarithmic), y: .init("share"), size: .small
         )
         var right = Chart(
             "right answers on new digits", x: .init("learning rate", .logarithmic), y: .init("share", in: 0...1),
@@ -291,9 +291,8 @@ private enum ReluSparsityMeasurement {
         findings.conclusion = """
             At the start half of all units fire for an example. After training at a learning rate of \(Text.number(rates[last / 2])), \
             \(Text.percent(zeros.mean, digits: 0)) of all outputs are 0: most of a ReLU network is switched off for any one example, which is \
-            no harm. Dead units are another matter. At a learning rate of \(Text.number(rates[0])) \
-            \(Text.percent(share(0, 0).mean)) of the units are dead in the end, at \(Text.number(rates[last])) \
-            \(Text.percent(share(0, last).mean)).
+            no harm. Dead units are another matter. \(Text.percent(share(0, 0).mean)) of the units are dead in the end at a \
+            learning rate of \(Text.number(rates[0])), and \(Text.percent(share(0, last).mean)) at \(Text.number(rates[last])).
             """
     }
 

@@ -320,9 +320,9 @@ private enum SelectionMeasurement {
                 said: "Classes need softmax and cross-entropy.",
                 found: """
                     Squared error on plain numbers is right in \(Text.percent(rows[5].right.mean)) of the ten digits, softmax in \
-                    \(Text.percent(rows[3].right.mean)): \(Text.estimate(squared)) percentage points\
-                    \(squared.high < -5 ? ", so they do" : squared.low < 0 && squared.high > 0 ? ", no clear difference" : ""). Whatsoftmax. What softmax gives in addition is answers that can be read as \
-                    probabilities.
+                    \(Text.percent(rows[3].right.mean)): a difference of \(Text.estimate(squared)) percentage points\
+                    \(squared.high < 0 ? ". So it works, but worse" : squared.low > 0 ? ". So it works better" : ", which is none that is clear"). \
+                    What softmax gives in addition is answers that can be read as probabilities.
                     """))
 
         // Numbers: a curve between −3 and 3.

@@ -25,6 +25,8 @@ extension Experiment {
 
             $$\frac{\partial p_i}{\partial z_j} = p_i (\text{[}i = j\text{]} - p_j)$$
 
+            where [i = j] stands for 1 if that is so, and for 0 if not.
+
             With the cross-entropy behind it, almost everything cancels:
 
             $$\frac{\partial L}{\partial z_j} = p_j - \text{[}j = t\text{]}$$

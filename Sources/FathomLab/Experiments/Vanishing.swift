@@ -23,16 +23,18 @@ extension Experiment {
             networks?
             """#,
         mathematics: #"""
-            Let $z$ be the weighted sums of a layer, with variance $q$, and let the weights have variance $σ_w^2 / n$ for $n$ inputs.
-            In a wide network the variance goes from layer to layer as
+            How large are the weighted sums of layer $l$? Let $q_l$ be the mean of their squares. The weights are drawn by chance around 0,
+            and the mean of their squares is $σ_w^2 / n$ when a unit has $n$ inputs. In a wide network the sums are spread like a bell curve;
+            $E[…]$ is the mean over all numbers $u$ of the bell curve of mean 0 and spread 1. Then the next layer has
 
             $$q_{l+1} = σ_w^2 E[φ(\sqrt{q_l} u)^2]$$
 
-            with $u$ from a bell curve, and the mean square of the gradient is multiplied, on its way back through a layer, by
+            and the mean square of the gradient is multiplied, on its way back through a layer, by
 
             $$χ_l = σ_w^2 E[φ′(\sqrt{q_l} u)^2]$$
 
-            So the gradient's logarithm falls by $\frac{1}{2} \ln χ$ per layer (Poole et al. 2016; Schoenholz et al. 2017). For a sigmoid
+            The gradient itself is multiplied by the root of that, $\sqrt{χ}$: its logarithm changes by $\frac{1}{2} \ln χ$ per layer
+            (Poole et al. 2016; Schoenholz et al. 2017). For a sigmoid
             with $σ_w = 1$, $χ ≤ 1/16$: the factor is $\sqrt{χ} ≤ 0.25$. A rule of thumb says $0.2^k$ after $k$ layers. For ReLU with
             $σ_w^2 = 2$, $χ = 1$ at any $q$.
 
@@ -100,7 +102,7 @@ private enum VanishingMeasurement {
                 "gradient", title: "What is left of the gradient on its way back",
                 caption: """
                     The way goes from right to left: 1 at the last hidden layer. Solid: measured before training, with its interval. \
-                    Dashed: theory. One line of the axis is a factor of ten or more.
+                    Dashed: theory. The axis goes by factors: equal distances are equal factors.
                     """, chart))
         findings.tables.append(
             DataTable(
@@ -270,9 +272,10 @@ private enum VanishingMeasurement {
         findings.figures += [
             Figure(
                 "movement", title: "How far each layer's weights moved",
-                caption:
-                    "After \(steps) updates, as a share of their size. The first layers of the plain sigmoid network stay where chance put them.",
-                movement),
+                caption: """
+                    After \(steps) updates, as a share of their size. The first layers of the plain sigmoid network stay where chance put \
+                    them; what did not move at all is drawn at 10⁻¹².
+                    """, movement),
             Figure(
                 "training", title: "Learning digits with \(depth) hidden layers",
                 caption: "ln 10 = 2.3 is the loss of a guess.", curves),
@@ -280,14 +283,14 @@ private enum VanishingMeasurement {
         findings.conclusion = """
             Theory foretells the factor of each layer before a single step of training. With \(depth) sigmoid layers the first one moves \
             \(moved[0].mean == 0 ? "not at all" : "\(Text.number(moved[0].mean)) times as far as the last"), and the network gets \(Text.percent(accuracy[0].mean, digits: 0)) \
-            of the digits right at its best learning rate, where a guess gets 10 %. ReLU with weights to match gets \(Text.percent(accuracy[2].mean, digits: 0)).
+            of the digits right at its best learning rate, where a guess gets 10 %. ReLU with weights to match gets \(Text.percent(accuracy[2].mean)).
             """
         findings.corrections = [
             Correction(
                 said: "Sigmoid networks cannot be deep.",
                 found: """
-                    The same \(depth) sigmoid layers learn \(Text.percent(accuracy[3].mean, digits: 0)) of the digits when they start right: \
-                    weights four times as large (n · variance = 16), and biases that balance the outputs around 0. And they learn \(Text.percent(accuracy[4].mean, digits: 0)) \
+                    The same \(depth) sigmoid layers learn \(Text.percent(accuracy[3].mean)) of the digits when they start right: \
+                    weights four times as large (n · variance = 16), and biases that balance the outputs around 0. And they learn \(Text.percent(accuracy[4].mean)) \
                     with batch norm. It is the factor that matters, not the name of the function.
                     """),
             Correction(

@@ -4,9 +4,11 @@ import Foundation
 ///
 /// Letters, numbers and signs stand for themselves (`σ`, `≤`, `·`, `′`); `_` and `^` set lower and upper indices, braces
 /// group. Commands: `\frac{a}{b}`, `\sqrt{a}`, `\text{words}`, `\bar{a}`, `\hat{a}`, `\sum`, `\prod`, `\cases{a & b \\ c & d}`,
-/// `\matrix{…}`, `\quad`, and names of functions such as `\ln`.
+/// `\matrix{…}`, and names of functions such as `\ln`.
 struct Formula {
     private var rest: Substring
+    /// The last sign read, which says whether a minus subtracts or belongs to a number.
+    private var previous: Character = "("
 
     static func mathML(_ text: String, isDisplay: Bool) -> String {
         var formula = Formula(rest: text[...])
@@ -14,8 +16,8 @@ struct Formula {
     }
 
     private static let functions: Set<String> = [
-        "ln", "log", "exp", "tanh", "sin", "cos", "max", "min", "relu", "softmax", "erf", "Var", "sign", "arctan",
-        "arcsin",
+        "ln", "log", "exp", "tanh", "cosh", "sin", "cos", "max", "min", "relu", "softmax", "erf", "Var", "sign",
+        "arctan", "arcsin",
     ]
     private static let signs: [String: String] = [
         "cdot": "·", "times": "×", "le": "≤", "ge": "≥", "ne": "≠", "approx": "≈", "to": "→", "infty": "∞",
@@ -70,12 +72,14 @@ struct Formula {
         if c == "\\" { return command() }
         if c == "{" {
             rest.removeFirst()
+            previous = c
             return row(until: "}")
         }
         if c.isWhitespace {
             rest.removeFirst()
             return nil
         }
+        defer { previous = c }
         if c.isNumber, c.isASCII {
             let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
             rest = rest.dropFirst(digits.count)
@@ -84,9 +88,11 @@ struct Formula {
         rest.removeFirst()
         let text = Self.escaped(String(c))
         if c.isLetter { return "<mi>\(text)\(primes())</mi>" }
-        // Brackets stay as high as a line.
-        if "()[]|".contains(c) { return "<mo stretchy=\"false\">\(text)</mo>" }
-        return c == "-" ? "<mo>−</mo>" : "<mo>\(text)</mo>"
+        // Brackets stay as high as a line, and bars close to what they enclose.
+        if "|‖".contains(c) { return "<mo stretchy=\"false\" lspace=\"0\" rspace=\"0\">\(text)</mo>" }
+        if "()[]".contains(c) { return "<mo stretchy=\"false\">\(text)</mo>" }
+        guard c == "-" || c == "−" else { return "<mo>\(text)</mo>" }
+        return "([{|=<>≤≥≈→,;+·×/".contains(previous) ? "<mo form=\"prefix\">−</mo>" : "<mo>−</mo>"
     }
 
     private mutating func primes() -> String {
@@ -108,14 +114,17 @@ struct Formula {
         case "sqrt": return "<msqrt>\(argument())</msqrt>"
         case "bar": return "<mover accent=\"true\">\(argument())<mo>¯</mo></mover>"
         case "hat": return "<mover accent=\"true\">\(argument())<mo>^</mo></mover>"
-        case "text": return "<mtext>\(Self.escaped(raw()))</mtext>"
+        // Spaces at the ends would be dropped.
+        case "text": return "<mtext>\(Self.escaped(raw()).replacingOccurrences(of: " ", with: "\u{A0}"))</mtext>"
         case "sum": return "<mo largeop=\"true\">∑</mo>"
         case "prod": return "<mo largeop=\"true\">∏</mo>"
-        case "quad": return "<mspace width=\"1.4em\"/>"
         case "cases": return "<mrow><mo>{</mo>\(table(raw(), "left"))</mrow>"
         case "matrix": return "<mrow><mo>(</mo>\(table(raw(), "center"))<mo>)</mo></mrow>"
         default:
-            if let sign = Self.signs[name] { return sign == "∞" ? "<mi>∞</mi>" : "<mo>\(sign)</mo>" }
+            if let sign = Self.signs[name] {
+                previous = Character(sign)
+                return sign == "∞" ? "<mi>∞</mi>" : "<mo>\(sign)</mo>"
+            }
             if Self.functions.contains(name) { return "<mi>\(name)\(primes())</mi>" }
             return "<mtext>\(Self.escaped(name))</mtext>"
         }

@@ -72,20 +72,21 @@ struct LabPage {
                 "<p>\(Prose.inline(s.text))</p><pre>fathom lab \(Prose.escaped(e.name)) \(Prose.escaped(s.flags))</pre>\n"
         }
         if !e.parameters.isEmpty {
-            out += "<h3>Everything that can be changed</h3>\n<div class=\"scroll\"><table>\n"
+            out += "<h3>Everything that can be changed</h3>\n<table class=\"flags\">\n"
             out += "<tr><th>flag</th><th>here</th><th>may be</th><th>meaning</th></tr>\n"
             for p in e.parameters {
-                out += "<tr><td class=\"n\"><code>--\(Prose.escaped(p.name))</code></td>"
-                out += "<td>\(Prose.escaped(report.settings.values[p.name]?.description ?? ""))</td>"
+                out += "<tr><td><code>--\(Prose.escaped(p.name))</code></td>"
+                let value = Prose.escaped(report.settings.values[p.name]?.description ?? "")
+                out += "<td>\(value.replacingOccurrences(of: ",", with: ",<wbr>"))</td>"
                 out += "<td>\(Prose.inline(p.range))</td><td>\(Prose.inline(p.meaning))</td></tr>\n"
             }
-            out += "</table></div>\n"
+            out += "</table>\n"
         }
         out += "</section>\n<p class=\"more\">\(links)</p>\n"
         return Self.page(
             title: "\(e.title) – Fathom's lab", body: out,
             footer:
-                "This page was written by <code>\(Prose.escaped(report.command))</code>; the same command gives the same numbers."
+                "This page was written by <code>\(Prose.escaped(report.command))</code>; the same command gives the same numbers, but for times."
         )
     }
 
@@ -120,7 +121,8 @@ struct LabPage {
     }
 
     private static func html(_ table: DataTable) -> String {
-        var out = "<h3>\(Prose.inline(table.title))</h3>\n<div class=\"scroll\"><table class=\"data\">\n<tr>"
+        var out =
+            "<h3>\(Prose.inline(table.title))</h3>\n<div class=\"scroll\"><table class=\"data\(table.columns.count > 8 ? " dense" : "")\">\n<tr>"
         let numeric = table.columns.indices.map { c in table.rows.allSatisfy { c < $0.count && $0[c].isNumber } }
         for (c, name) in table.columns.enumerated() {
             out += "<th\(numeric[c] ? " class=\"n\"" : "")>\(Prose.inline(name))</th>"
@@ -210,7 +212,7 @@ public struct LabSite: Sendable {
         return LabPage.page(
             title: "Fathom's lab", body: out,
             footer:
-                "Made in \(Int(seconds.rounded())) s by <code>\(command)</code>; the same command gives the same numbers."
+                "Made in \(Int(seconds.rounded())) s by <code>\(command)</code>; the same command gives the same numbers, but for times."
         )
     }
 }

@@ -1,15 +1,17 @@
 import Foundation
 
 /// Text with a little markup: blank lines part paragraphs, lines that begin with `- ` are a list, `**strong**`, `*stressed*`,
-/// `` `code` ``, `[words](page.html)`, `$formula$`, and `$$formula$$` in a paragraph of its own; see ``Formula``.
+/// `` `code` ``, `[words](page.html)`, `$formula$`, and `$$formula$$` in a paragraph of its own, where `\quad` parts formulas that stand side
+/// by side if there is room; see ``Formula``.
 enum Prose {
     static func html(_ text: String) -> String {
         text.components(separatedBy: "\n\n").map { part in
             let block = part.trimmingCharacters(in: .whitespacesAndNewlines)
             if block.isEmpty { return "" }
             if block.hasPrefix("$$"), block.hasSuffix("$$"), block.count > 4 {
+                let formulas = block.dropFirst(2).dropLast(2).components(separatedBy: "\\quad")
                 return
-                    "<div class=\"formula\">\(Formula.mathML(String(block.dropFirst(2).dropLast(2)), isDisplay: true))</div>"
+                    "<div class=\"formula\">\(formulas.map { Formula.mathML($0, isDisplay: true) }.joined())</div>"
             }
             if block.hasPrefix("- ") {
                 let items = ("\n" + block).components(separatedBy: "\n- ").dropFirst()
