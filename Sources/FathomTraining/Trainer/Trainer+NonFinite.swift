@@ -47,7 +47,7 @@ extension Trainer {
         let fresh = try TrainStep(
             model, loss: loss, optimizer: step.optimizer, data: step.data, batch: step.batch,
             microBatches: settings.accumulate, seed: settings.seed, team: team,
-                options: Executable.Options(precision: settings.precision))
+            options: Executable.Options(precision: settings.precision))
         return Origin(state: fresh.state, progress: TrainingProgress())
     }
 
