@@ -209,13 +209,16 @@ public struct Settings: Sendable {
                     allowed: experiment.parameters.map { "--\($0.name)" })
             }
             let parts = flag.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = parts.first.map(String.init) ?? ""
-            guard let parameter = experiment.parameters.first(where: { $0.name == name }) else {
+            let word = parts.first.map(String.init) ?? ""
+            // A list of one may be named as one: --activation gelu.
+            guard let parameter = experiment.parameters.first(where: { $0.name == word || $0.name == word + "s" })
+            else {
                 var error = ConfigError.unknown(
-                    "flag of \(experiment.name)", "--\(name)", allowed: experiment.parameters.map { "--\($0.name)" })
+                    "flag of \(experiment.name)", "--\(word)", allowed: experiment.parameters.map { "--\($0.name)" })
                 if experiment.parameters.isEmpty { error.message += ", which has none" }
                 throw error
             }
+            let name = parameter.name
             guard given.insert(name).inserted else {
                 throw ConfigError(key: flag, message: "--\(name) is given twice")
             }

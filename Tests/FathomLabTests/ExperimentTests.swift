@@ -84,6 +84,15 @@ import Testing
     func numbersAreChecked(text: String) throws {
         #expect(throws: ConfigError.self) { try Settings(.named("zigzag"), flags: ["--mean", text]) }
     }
+
+    @Test func aListOfOneMayBeNamedAsOne() throws {
+        let settings = try Settings(.named("vanishing"), flags: ["--activation", "gelu", "--depth", "40"])
+        #expect(try settings.activations().map(\.name) == ["gelu"])
+        #expect(settings.count("depth") == 40)
+        #expect(throws: ConfigError.self) {
+            try Settings(.named("vanishing"), flags: ["--activation", "gelu", "--activations", "tanh"])
+        }
+    }
 }
 
 @Suite struct CheckTests {
