@@ -57,19 +57,24 @@ extension Keras {
             }
             return .text(found)
         }
+        /// A dense or convolutional layer with what both have: activation, initialisers, bias and weight decay.
+        func addWeighted(_ name: String, _ own: [String: OptionValue]) {
+            var options = own
+            options["activation"] = activation(o.text("act", "activation")).map { .text($0) }
+            options["initializer"] = initializer(o.text("init", "kernel_initializer"), otherwise: "xavier")
+            options["biasInitializer"] = initializer(o.text("bias_init", "bias_initializer"), otherwise: "zeros")
+            if let bias = o.flag("use_bias", "bias") { options["bias"] = .flag(bias) }
+            network.add(LayerSpec(name, options: options))
+            if let l2 = o.number("l2", "kernel_l2"), l2 > 0 {
+                network.decays.append(("\(name)\(network.counts[name] ?? 1).weight", l2))
+            }
+        }
         switch Keras.key(part.name) {
         case "dense", "linear":
             var options: [String: OptionValue] = [:]
             guard let units = o.count("units") else { return }
             options["units"] = .number(Double(units))
-            options["activation"] = activation(o.text("act", "activation")).map { .text($0) }
-            options["initializer"] = initializer(o.text("init", "kernel_initializer"), otherwise: "xavier")
-            options["biasInitializer"] = initializer(o.text("bias_init", "bias_initializer"), otherwise: "zeros")
-            if let bias = o.flag("use_bias", "bias") { options["bias"] = .flag(bias) }
-            network.add(LayerSpec("dense", options: options))
-            if let l2 = o.number("l2", "kernel_l2"), l2 > 0 {
-                network.decays.append(("dense\(network.counts["dense"] ?? 1).weight", l2))
-            }
+            addWeighted("dense", options)
         case "conv1d", "conv2d", "conv3d", "convolution1d", "convolution2d", "convolution3d":
             var options = window(part.name, &o, "kernel", "kernel_size", otherwise: nil, &notes)
             guard let filters = o.count("filters") else { return }
@@ -77,14 +82,7 @@ extension Keras {
             options["padding"] = options["padding"] ?? "valid"
             if let dilation = o.counts("dilation", "dilation_rate") { options["dilation"] = .numbers(dilation) }
             if let groups = o.number("groups") { options["groups"] = .number(groups) }
-            options["activation"] = activation(o.text("act", "activation")).map { .text($0) }
-            options["initializer"] = initializer(o.text("init", "kernel_initializer"), otherwise: "xavier")
-            options["biasInitializer"] = initializer(o.text("bias_init", "bias_initializer"), otherwise: "zeros")
-            if let bias = o.flag("use_bias", "bias") { options["bias"] = .flag(bias) }
-            network.add(LayerSpec("convolution", options: options))
-            if let l2 = o.number("l2", "kernel_l2"), l2 > 0 {
-                network.decays.append(("convolution\(network.counts["convolution"] ?? 1).weight", l2))
-            }
+            addWeighted("convolution", options)
         case "maxpooling1d", "maxpooling2d", "maxpooling3d", "maxpool1d", "maxpool2d", "maxpool3d":
             let axes = part.name.contains("1") ? 1 : 2
             let size = [Double](repeating: 2, count: axes)
