@@ -60,7 +60,8 @@ struct BenchCommand: ParsableCommand {
         let steps = try ([nil] + intervals.map { Optional($0) }).map { interval in
             let step = try TrainStep(
                 workload.model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(optimizer), data: data,
-                batch: workload.batch, probes: interval.map { ProbeSettings(interval: $0, sample: sample) }, team: team)
+                batch: workload.batch, probes: interval.map { ProbeSettings(interval: $0, sample: sample) }, team: team,
+                options: Executable.Options(precision: precision))
             try fill(workload, step.storage)
             try feed(workload) { body in _ = step.withInputs(batch: workload.batch, body) }
             return step

@@ -89,7 +89,7 @@ extension Trainer {
         let size = plan[microBatch].count
         // Every value is kept, so nothing may be fused away.
         let probe = try Executable(
-            graph, maxBatch: size, state: step.storage, team: team,
+            graph, maxBatch: step.batch, state: step.storage, team: team,
             options: Executable.Options(precision: settings.precision, fusing: false))
         try probe.withInput("x", batch: size) { x in
             probe.withInput("y", batch: size) { y in
