@@ -523,6 +523,8 @@ public final class Executable {
             case .literal(let bits): c.imm = Float(bitPattern: bits)
             case .host(let id): c.imm = grouping.hostValue(id, batch: batch)
             }
+            if let pass = op.pass { (c.pass, c.pass_ops) = (UInt8(pass.loop.rawValue), UInt8(clamping: pass.count)) }
+            c.kept = op.isKept ? 1 : 0
             c.extra = op.extra
             if let index = op.index {
                 c.extra = UInt32(clamping: max(index.inner.resolved(batch), 1))
@@ -536,6 +538,7 @@ public final class Executable {
             if r.extent == .perBlock { c.blocked = 1 + (r.kind == .write ? region.joining(i) : 0) }
             c.memory = r.kind == .read ? 1 : r.kind == .write ? 2 : 0
             c.deferred = r.isDeferred ? 1 : 0
+            c.direct = r.isDirect ? 1 : 0
             c.slot = Int16(r.slot)
             c.base = r.buffer.map { pointer($0) + r.offset }
             c.ld = Int64(r.width ?? columns)
@@ -552,9 +555,11 @@ public final class Executable {
         case .columns: tileRows = max(1, 1024 / width)
         case .rows:
             tileRows = max(rows, 1)
-            // A power of two, so that numbers per column repeat along the tile.
+            // A power of two, so that numbers per column repeat along the tile. Single operations read and write tiles over and
+            // over, which are to stay in the first-level cache; passes do so once and gain by longer stretches of rows.
+            let most = region.ops.contains { $0.pass != nil } ? 8192 : 2048
             tileColumns = lanes
-            while tileColumns * 2 * max(rows, 1) <= 2048 { tileColumns *= 2 }
+            while tileColumns * 2 * max(rows, 1) <= most { tileColumns *= 2 }
         }
         let samples = made.array(of: fk_sample.self, region.samples.count)
         for (i, kept) in region.samples.enumerated() { samples[i] = sample(kept, batch) }

@@ -218,6 +218,7 @@ struct Lowering {
         }
         region.block = domain.block
         fuseTriples(&region)
+        region.findPasses()
         assignSlots(&region)
         let id = nodes[nodes.count - 1]
         let cut = share(&region)

@@ -9,7 +9,7 @@ struct NativeProgram {
     private static let table: [String: fk_native_program] = [
         "t0 = mulAdd k0 r0 r1 > w0; t1 = rsubMul s0 t0 r2 > w1": FK_MOMENTUM,
         "t0 = mul k0 r0; t1 = mulAdd k1 r1 t0 > w0; t2 = mul r0 r0; t3 = mul k2 t2; t4 = mulAdd k3 r2 t3 > w1; "
-            + "t5 = sqrt t4; t6 = div t5 s0; t7 = add t6 k4; t8 = div t1 t7; t9 = rsubMul s1 t8 r3 > w2": FK_ADAM,
+            + "t5 = sqrt t4; t6 = mulAdd t5 s0 k4; t7 = div t1 t6; t8 = rsubMul s1 t7 r3 > w2": FK_ADAM,
     ]
 
     private let program: fk_native_program
@@ -60,7 +60,7 @@ struct NativeProgram {
     }
 
     private static let verbs: [UInt32: String] = [
-        FK_ADD.rawValue: "add", FK_MUL.rawValue: "mul", FK_DIV.rawValue: "div", FK_SQRT.rawValue: "sqrt",
+        FK_MUL.rawValue: "mul", FK_DIV.rawValue: "div", FK_SQRT.rawValue: "sqrt",
         FK_MUL_ADD.rawValue: "mulAdd", FK_RSUB_MUL.rawValue: "rsubMul",
     ]
 

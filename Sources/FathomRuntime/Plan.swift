@@ -193,6 +193,10 @@ struct Region {
         var operands: [Int]
         var value: Number = .literal(0)
         var extra: UInt32 = 0
+        /// Of the first operation of a pass: its loop, and how many operations it takes the place of.
+        var pass: (loop: fk_pass, count: Int)? = nil
+        /// Whether a result of a pass is stored.
+        var isKept = true
         /// The extent and what lies inside it, of an index.
         var index: (inner: Count, extent: Count)? = nil
 
@@ -216,6 +220,8 @@ struct Region {
         var kind: Kind
         var buffer: Int?
         var isDeferred = false
+        /// Read and written by passes alone, where it lies.
+        var isDirect = false
         var slot = 0
         /// Some columns of a wider array: the first of them, and the array's width.
         var offset = 0

@@ -39,9 +39,25 @@ enum fk_opcode {
     FK_OPCODES
 };
 
+// Operations on whole tiles that follow one another and have a loop of their own, which keeps what is between them in
+// registers (see Region.findPasses). An operation's result is stored where it is `kept`; reductions always are.
+typedef enum {
+    FK_PASS_NONE,
+    FK_PASS_ADD_SUM,            // t = a + b; Σt
+    FK_PASS_SPREAD,             // t = a − m; Σt·t
+    FK_PASS_SCALE,              // (a·c)·d + e
+    FK_PASS_SCALE_MAX,          // max((a·c)·d + e, f)
+    FK_PASS_GRADIENT_SUMS,      // g = y > z ? d : z; h = (x − m)·s; Σg; Σg·h
+    FK_PASS_ADD_GRADIENT_SUMS,  // the same with x = a + b
+    FK_PASS_CENTRE,             // t = ((g − m) − h·n)·s; Σt
+    FK_PASS_CENTRE_ADD          // t = ((g − m) − h·n)·s + a; Σt
+} fk_pass;
+
 typedef struct {
     uint16_t opcode, kind;      // kind: of the destination
     int16_t dst, a, b, c;       // registers
+    uint8_t pass, pass_ops;     // of the first operation of a pass: which (fk_pass), and how many operations
+    uint8_t kept;
     float imm;
     uint32_t extra, extra2;
 } fk_op;
@@ -50,6 +66,7 @@ typedef struct {
     uint8_t kind;               // FK_FULL …
     uint8_t memory;             // 0: scratch; 1: read from memory; 2: written to memory
     uint8_t deferred;           // written to scratch first, stored when the tile is done
+    uint8_t direct;             // full, and only used by passes: read or written where it lies, and not gathered
     uint8_t blocked;            // per column, anew for every block of rows; when written: 1 + what joins tiles (as fk_indexed.mode)
     int16_t slot;               // scratch slot among those of its kind
     float *base;

@@ -50,8 +50,8 @@ extension UpdateContext {
         (beta1 * slots[0] + (1 - beta1) * gradient, beta2 * slots[1] + (1 - beta2) * (gradient * gradient))
     }
 
-    /// √v/√(1 − β₂ᵗ) + ε.
+    /// √v/√(1 − β₂ᵗ) + ε; the scalar is inverted once, because divisions are what an update over all parameters waits for.
     func denominator(_ v: Tensor, beta2: Double, epsilon: Double) -> Tensor {
-        sqrt(v) / sqrt(biasCorrection(beta2)) + epsilon
+        sqrt(v) * (1 / sqrt(biasCorrection(beta2))) + epsilon
     }
 }

@@ -1,0 +1,118 @@
+import CFathomKernels
+
+extension Region {
+    /// What a phase of a region that sums over rows does → the loop that does it in one pass.
+    ///
+    /// Batch norm, forward and backward, is a few such phases. A phase is known by its operations and how they are wired, not
+    /// by who wrote it: `r` are whole tiles from outside, `c` numbers per column or for all, in the order of their first use.
+    private static let passes: [String: fk_pass] = [
+        "t0 = add r0 r1; sum t0": FK_PASS_ADD_SUM,
+        "t0 = sub r0 c0; t1 = mul t0 t0; sum t1": FK_PASS_SPREAD,
+        "t0 = mulMul r0 c0 c1; t1 = add t0 c2": FK_PASS_SCALE,
+        "t0 = mulMul r0 c0 c1; t1 = add t0 c2; t2 = max t1 c3": FK_PASS_SCALE_MAX,
+        "t0 = gt r0 c0; t1 = select t0 r1 c0; t2 = subMul r2 c1 c2; sum t1; t3 = mul t1 t2; sum t3":
+            FK_PASS_GRADIENT_SUMS,
+        "t0 = add r0 r1; t1 = gt r2 c0; t2 = select t1 r3 c0; t3 = subMul t0 c1 c2; sum t2; t4 = mul t2 t3; sum t4":
+            FK_PASS_ADD_GRADIENT_SUMS,
+        "t0 = sub r0 c0; t1 = rsubMul r1 c1 t0; t2 = mul t1 c2; sum t2": FK_PASS_CENTRE,
+        "t0 = sub r0 c0; t1 = rsubMul r1 c1 t0; t2 = mulAdd t1 c2 r2; sum t2": FK_PASS_CENTRE_ADD,
+    ]
+
+    private static let verbs: [UInt32: String] = [
+        FK_ADD.rawValue: "add", FK_SUB.rawValue: "sub", FK_MUL.rawValue: "mul", FK_MAX.rawValue: "max",
+        FK_GT.rawValue: "gt", FK_SELECT.rawValue: "select", FK_MUL_MUL.rawValue: "mulMul",
+        FK_MUL_ADD.rawValue: "mulAdd", FK_SUB_MUL.rawValue: "subMul", FK_RSUB_MUL.rawValue: "rsubMul",
+        FK_SUM_ROWS.rawValue: "sum",
+    ]
+
+    /// Orders the program by phases, each of which needs the sums over rows of the one before, and marks those that have a
+    /// loop of their own.
+    mutating func findPasses() {
+        guard reduction == .rows else { return }
+        func isReduction(_ op: Op) -> Bool { op.opcode.rawValue >= FK_SUM_COLS.rawValue }
+        var phase = [Int](repeating: 0, count: registers.count)
+        var narrow: [[Op]] = []
+        var wide: [[Op]] = []
+        var samples: [[Op]] = []
+        for op in ops {
+            let at = op.operands.reduce(0) { max($0, phase[$1]) }
+            phase[op.dst] = at + (isReduction(op) ? 1 : 0)
+            while narrow.count <= at {
+                narrow.append([])
+                wide.append([])
+                samples.append([])
+            }
+            if op.opcode == FK_SAMPLE {
+                samples[at].append(op)
+            } else if op.extent == .full || isReduction(op) {
+                wide[at].append(op)
+            } else {
+                narrow[at].append(op)
+            }
+        }
+        ops = []
+        for at in narrow.indices {
+            ops += narrow[at]
+            if let pass = Self.passes[text(of: wide[at])] { wide[at][0].pass = (pass, wide[at].count) }
+            ops += wide[at] + samples[at]
+        }
+        markKept()
+    }
+
+    /// The operations of a phase as in the table; empty for what no pass can do.
+    private func text(of phase: [Op]) -> String {
+        var names: [Int: String] = [:]
+        var (tiles, numbers) = (0, 0)
+        var lines: [String] = []
+        for op in phase {
+            guard let verb = Self.verbs[op.opcode.rawValue] else { return "" }
+            for r in op.operands where names[r] == nil {
+                switch registers[r].extent {
+                case .full:
+                    names[r] = "r\(tiles)"
+                    tiles += 1
+                case .perColumn, .scalar:
+                    names[r] = "c\(numbers)"
+                    numbers += 1
+                default: return ""
+                }
+            }
+            let operands = op.operands.compactMap { names[$0] }.joined(separator: " ")
+            if op.extent == .full {
+                names[op.dst] = "t\(names.values.count { $0.hasPrefix("t") })"
+                lines.append("\(names[op.dst] ?? "") = \(verb) \(operands)")
+            } else {
+                lines.append("\(verb) \(operands)")
+            }
+        }
+        return lines.joined(separator: "; ")
+    }
+
+    /// Which results of passes are stored, and which tiles passes read and write where they lie.
+    private mutating func markKept() {
+        // The pass of an operation, by its first; what is in none stands alone.
+        var owner: [Int?] = []
+        var maker = [Int?](repeating: nil, count: registers.count)
+        var readers = [Set<Int>](repeating: [], count: registers.count)
+        var isOutside = [Bool](repeating: false, count: registers.count)
+        for i in ops.indices {
+            let first = ops[i].pass == nil ? owner.last ?? nil : i
+            let own = first.flatMap { i < $0 + (ops[$0].pass?.count ?? 0) ? $0 : nil }
+            owner.append(own)
+            if let own { maker[ops[i].dst] = own } else { isOutside[ops[i].dst] = true }
+            for r in ops[i].operands {
+                // A sum reads like a pass.
+                if own != nil || ops[i].opcode == FK_SUM_ROWS { readers[r].insert(own ?? i) } else { isOutside[r] = true }
+            }
+        }
+        for r in registers.indices {
+            if let own = maker[r] { readers[r].remove(own) }
+            registers[r].isDirect =
+                registers[r].extent == .full && registers[r].buffer != nil && !isOutside[r] && readers[r].count <= 2
+        }
+        for i in ops.indices where owner[i] != nil {
+            let dst = ops[i].dst
+            ops[i].isKept = registers[dst].kind == .write || isOutside[dst] || !readers[dst].isEmpty
+        }
+    }
+}
