@@ -53,6 +53,11 @@ public final class Executable {
     private let grouping: Grouping
     private var arena: Memory
     private let probes: Memory
+    /// What is made from the training state by the first `keptCount` instructions, and the version of the state that it is from.
+    private let kept: Memory
+    private let keptCount: Int
+    private var keptVersion: Int?
+    private let writesState: Bool
     private let turnBytes: Int
     /// Floats of `probes` that hold results.
     private let observationCount: Int
@@ -94,10 +99,19 @@ public final class Executable {
         lowering.mergeUpdates(state)
         instructions = lowering.instructions
         buffers = lowering.buffers
-        let (arenaCount, probeCount) = Self.planMemory(
+        let (arenaCount, probeCount, keptFloats) = Self.planMemory(
             &instructions, &buffers, keeping: Set(outputs.values.map(\.buffer)), maxBatch, state)
         arena = Memory(count: arenaCount)
         probes = Memory(count: probeCount)
+        kept = Memory(count: keptFloats)
+        let homes = buffers.map(\.home)
+        keptCount =
+            instructions.firstIndex { $0.accesses.contains { $0.writes && homes[$0.buffer] != .kept } } ?? instructions.count
+        writesState = instructions.contains {
+            $0.accesses.contains { access in
+                if access.writes, case .state = homes[access.buffer] { true } else { false }
+            }
+        }
         observationCount = buffers.reduce(0) { end, b in
             b.home == .observation ? max(end, b.offset + b.count.resolved(maxBatch)) : end
         }
@@ -134,7 +148,7 @@ public final class Executable {
             work: Self.work(instructions, maxBatch), team: team.threads, isForced: options.usesWholeTeam)
         scratch = .allocate(capacity: team.threads)
         scratch.initialize(repeating: nil, count: team.threads)
-        peakBytes = 4 * (arenaCount + probeCount + inputs.values.reduce(0) { $0 + $1.memory.count })
+        peakBytes = 4 * (arenaCount + probeCount + keptFloats + inputs.values.reduce(0) { $0 + $1.memory.count })
         try prepare(maxBatch)
     }
 
@@ -200,7 +214,10 @@ public final class Executable {
         guard let current else { return }
         let (threads, isTimed) = pace.next
         let start = isTimed ? fk_now() : 0
-        fk_team_run(team.handle, Int32(threads), current.instrs, Int64(current.count), scratch, watching, nil)
+        let known = keptVersion == state.version ? keptCount : 0
+        fk_team_run(
+            team.handle, Int32(threads), current.instrs + known, Int64(current.count - known), scratch, watching, nil)
+        noteRun()
         if isTimed { pace.ran(nanoseconds: fk_now() - start) } else { pace.ran() }
     }
 
@@ -215,6 +232,11 @@ public final class Executable {
                 team.handle, Int32(pace.next.threads), current.instrs, Int64(current.count), scratch, true,
                 $0.baseAddress)
         }
+        noteRun()
+    }
+
+    private func noteRun() {
+        if writesState { state.noteChange() } else { keptVersion = state.version }
     }
 
     /// The values of an output after a run with `batch` rows; integers are converted. Empty for an unknown name or a batch
@@ -317,6 +339,7 @@ public final class Executable {
         case .state(let path): return state.pointer(path) ?? arena.base
         case .input(let name): return inputs[name]?.memory.base ?? arena.base
         case .observation, .sample: return probes.base + b.offset
+        case .kept: return kept.base + b.offset
         }
     }
 

@@ -7,7 +7,7 @@ extension Lowering {
     /// do not depend on how many do.
     static let weightBlocks = 16
 
-    /// Weights in the form in which products read them, made once before the step.
+    /// Weights in the form in which products read them, made once before the step; once for many steps where none changes them.
     mutating func packWeights() {
         // Those that are computed with the bias that is added to them have no group of their own.
         let absorbed = Set(grouping.biased.values.map(\.product))
@@ -20,12 +20,20 @@ extension Lowering {
         }
     }
 
+    /// Whether packed weights outlive a run.
+    private func keepsPacked(_ weights: NodeID) -> Bool {
+        if case .state = graph[grouping.memory(of: weights)].op { graph.updates.isEmpty } else { false }
+    }
+
     /// How many outputs of an axis Winograd's transforms make at a time, 0 where direct sums are better: a matter of the shapes
-    /// alone, so that bits do not depend on anything else. A few images do not pay for transformed weights.
-    private func transform(_ window: Window, groups: Int, _ x: Shape, _ y: Shape) -> Int {
+    /// alone, so that bits do not depend on anything else. A few images do not pay for transformed weights, unless these are
+    /// kept; then small tiles are better, because weights cost more to read than to multiply with.
+    private func transform(_ window: Window, groups: Int, _ x: Shape, _ y: Shape, isKept: Bool = false) -> Int {
         guard groups == 1, window.axes.count == 2, let inputs = x.dims.last?.fixedValue,
             let outputs = y.dims.last?.fixedValue, let taps = window.axes.first?.extent,
-            inputs % 16 == 0, outputs % 16 == 0, Count([x[0]]).resolved(maxBatch) >= 8,
+            inputs % 16 == 0, outputs % 16 == 0, isKept || Count([x[0]]).resolved(maxBatch) >= 8,
+            // Quarters of an image are whole rows of tiles.
+            !sharesLines || (y[1].fixedValue ?? 1) % 8 == 0,
             window.axes.allSatisfy({ $0.extent == taps && $0.stride == 1 && $0.dilation == 1 && $0.low < taps })
         else { return 0 }
         // Five taps: what transforms cost is spread over the channels.
@@ -35,7 +43,8 @@ extension Lowering {
         func products(_ m: Int) -> Int {
             y.dims.dropFirst().dropLast().reduce((m + 2) * (m + 2)) { $0 * ((($1.fixedValue ?? 0) + m - 1) / m) }
         }
-        return 10 * products(4) < 9 * products(2) ? 4 : 2
+        let fits = !sharesLines || (y[1].fixedValue ?? 1) % 16 == 0
+        return fits && 10 * products(4) < 9 * products(2) ? 4 : 2
     }
 
     /// A convolution's weights as its products read them.
@@ -57,7 +66,11 @@ extension Lowering {
         let (first, own) = (graph.shape(of: node.inputs[0]), node.type.shape)
         let (x, y) = isGradient ? (own, first) : (first, own)
         // What the gradient makes are x's places: these are its outputs.
-        let transform = isGradient ? transform(window, groups: groups, y, x) : transform(window, groups: groups, x, y)
+        let isKept = keepsPacked(node.inputs[1])
+        let transform =
+            isGradient
+            ? transform(window, groups: groups, y, x, isKept: isKept)
+            : transform(window, groups: groups, x, y, isKept: isKept)
         // Transforms save more than rounding does.
         let rounds = transform == 0 && rounds(from: first, to: own, groups: groups)
         if !isGradient && transform == 0 { return Packed(buffer: source, rounds: rounds) }
@@ -69,7 +82,8 @@ extension Lowering {
         let places = (transform + window.axes[0].extent - 1) * (transform + window.axes[0].extent - 1)
         buffers.append(
             Buffer(
-                count: transform > 0 ? Count(factor: places * channels[0] * channels[1]) : count(weight), home: .arena))
+                count: transform > 0 ? Count(factor: places * channels[0] * channels[1]) : count(weight),
+                home: isKept ? .kept : .arena))
         let into = buffers.count - 1
         packedOf[key] = into
         var work = Convolution(

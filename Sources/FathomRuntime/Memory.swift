@@ -64,6 +64,8 @@ public final class StateStorage {
     public let entries: [Entry]
     private let index: [String: Int]
     let memory: Memory
+    /// Changes with the values, so that what is made from them need not be made again.
+    private(set) var version = 0
 
     /// - Parameter sizes: the entries' paths and element counts, in the order they shall lie in memory.
     public init(_ sizes: [(path: String, count: Int)]) {
@@ -95,8 +97,11 @@ public final class StateStorage {
     public func set(_ path: String, _ values: [Float]) -> Bool {
         guard let entry = entry(path), entry.count == values.count else { return false }
         (memory.base + entry.offset).update(from: values, count: values.count)
+        noteChange()
         return true
     }
+
+    func noteChange() { version += 1 }
 
     func pointer(_ path: String) -> UnsafeMutablePointer<Float>? { entry(path).map { memory.base + $0.offset } }
 }

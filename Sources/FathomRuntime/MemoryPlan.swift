@@ -3,11 +3,11 @@ import FathomGraph
 extension Executable {
     /// Places buffers of working memory so that those never needed at once share it, then the barriers.
     ///
-    /// - Returns: the floats needed of working memory, and of the memory of probes.
+    /// - Returns: the floats needed of working memory, of the memory of probes, and of what is kept from run to run.
     static func planMemory(
         _ instructions: inout [Instruction], _ buffers: inout [Buffer], keeping kept: Set<Int>, _ maxBatch: Int,
         _ state: StateStorage
-    ) -> (arena: Int, probes: Int) {
+    ) -> (arena: Int, probes: Int, kept: Int) {
         var first = [Int](repeating: Int.max, count: buffers.count)
         var last = [Int](repeating: -1, count: buffers.count)
         func root(_ b: Int) -> Int { buffers[b].parent ?? b }
@@ -87,13 +87,16 @@ extension Executable {
             }
         }
         // Probes have memory of their own, so that they leave the rest of the plan as it is.
-        var probes = 0
-        for home in [Buffer.Home.observation, .sample] {
+        var (probes, keptFloats) = (0, 0)
+        func place(_ home: Buffer.Home, _ end: inout Int) {
             for b in buffers.indices where buffers[b].home == home {
-                buffers[b].offset = probes
-                probes += sizes[b]
+                buffers[b].offset = end
+                end += sizes[b]
             }
         }
+        place(.observation, &probes)
+        place(.sample, &probes)
+        place(.kept, &keptFloats)
         // Where each buffer lies: a space and a range of floats in it.
         let places = buffers.indices.map { b -> (space: String, start: Int, end: Int) in
             switch buffers[b].home {
@@ -105,6 +108,7 @@ extension Executable {
                 return ("state", start, start + sizes[b])
             case .input(let name): return ("input " + name, 0, sizes[b])
             case .observation, .sample: return ("probes", buffers[b].offset, buffers[b].offset + sizes[b])
+            case .kept: return ("kept", buffers[b].offset, buffers[b].offset + sizes[b])
             }
         }
         instructions.placeBarriers { a, b in
@@ -113,7 +117,7 @@ extension Executable {
                 || places[a].start < places[b].end && places[b].start < places[a].end
                     && places[a].space == places[b].space
         }
-        return (end, probes)
+        return (end, probes, keptFloats)
     }
 }
 

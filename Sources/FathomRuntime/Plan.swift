@@ -14,6 +14,8 @@ struct Buffer {
         case observation
         /// Rows kept for an observation.
         case sample
+        /// Made from the training state, and kept until that changes.
+        case kept
     }
     var count: Count
     var home: Home
