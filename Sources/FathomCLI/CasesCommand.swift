@@ -99,7 +99,10 @@ struct CasesCommand: ParsableCommand {
             lines.append(line)
         }
         switch outcome.remark {
-        case .labelDoubtful: lines.append("  label doubtful: labelled normal, but it stays at chance")
+        case .labelDoubtful where outcome.label == .normal:
+            lines.append("  label doubtful: labelled normal, but it stays at chance")
+        case .labelDoubtful:
+            lines.append("  label doubtful: labelled faulty, but it trains well, and putting right gains nothing of use")
         case .trainsWell: lines.append("  trains well although labelled faulty")
         case nil: break
         }
@@ -142,14 +145,16 @@ struct CasesCommand: ParsableCommand {
             "\(ids.count)" + (ids.isEmpty ? "" : ": " + ids.map { Format.safe($0) }.joined(separator: ", "))
         }
         var lines = [
-            "", "\(summary.cases) cases", "  found faulty of the faulty      \(summary.recall)",
+            "", "\(summary.cases) cases",
+            "  found faulty of the faulty       \(summary.recall); \(summary.recallAsLabelled) as labelled",
             "  false alarms on those that train \(summary.falseAlarms)",
             "  right cause first                \(summary.rightCauseFirst)",
         ]
         if treated {
-            lines.append("  repaired with proof              \(summary.repaired)")
+            lines.append(
+                "  repaired with proof              \(summary.repaired); \(summary.repairedAsLabelled) as labelled")
             lines.append("    of these by less work alone    \(list(summary.repairedBySpeed))")
-            lines.append("    not, with nothing to gain      \(list(summary.nothingToGain))")
+            lines.append("  nothing to gain                  \(list(summary.nothingToGain))")
             lines.append("  beyond a configuration           \(list(summary.beyondConfiguration))")
         }
         lines.append("  labels doubtful                  \(list(summary.labelDoubtful))")

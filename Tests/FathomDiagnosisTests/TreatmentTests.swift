@@ -277,6 +277,39 @@ import Testing
         #expect(winner.interval.lowerBound > 0.1)
     }
 
+    /// A network that trains past what simple methods reach, and still gives away most of what is left: its ε is put right and
+    /// compared, which makes a finding of the note. With the usual ε nothing is compared.
+    @Test(arguments: [0.1, 1e-8]) func aMistakeInANetworkThatTrains(_ epsilon: Double) throws {
+        // The product of two numbers decides, ten more do not: neighbours and lines learn little.
+        var random = SeededGenerator(seed: 1)
+        func normal() -> Float {
+            Float((-2 * log(1 - random.uniform())).squareRoot() * cos(2 * .pi * random.uniform()))
+        }
+        let rows = (0..<3000).map { _ in (0..<12).map { _ in normal() } }
+        let data = try Dataset(
+            name: "signs", inputs: DataArray(values: rows.flatMap { $0 }, shape: [3000, 12]),
+            targets: .classes(labels: rows.map { $0[0] * $0[1] > 0 ? 1 : 0 }, names: ["differ", "agree"]),
+            provenance: .init(source: "made up", licence: "none"))
+        var source = DataConfiguration(.named("signs", folder: nil))
+        source.validation = 0
+        var configuration = RunConfiguration(data: source, model: try ModelSpec("dense 64 relu, dense 2"))
+        configuration.training.epochs = 30
+        configuration.training.batch = 32
+        configuration.optimization.optimizer = .init("adam", ["learningRate": 0.001, "epsilon": .number(epsilon)])
+        let patient = Patient("signs", configuration: configuration, data: try data.split(fraction: 0.8, seed: 1))
+        let diagnosis = try Doctor().examine(patient)
+        guard epsilon > 0.01 else {
+            #expect(diagnosis.evidence.counterfactuals.allSatisfy { !$0.isHarm } && diagnosis.isHealthy)
+            return
+        }
+        let tried = try #require(diagnosis.evidence.counterfactuals.first)
+        #expect(tried.rule == "optimizerSettings" && tried.remedy == "defaultOptimizerSettings" && tried.isHarm)
+        #expect(tried.interval.lowerBound > 0 && tried.after > tried.before + 0.05 && tried.seeds >= 5)
+        let first = try #require(diagnosis.findings.first)
+        #expect(!diagnosis.isHealthy && first.rule == "optimizerSettings" && first.severity == .warning)
+        #expect(first.text.contains("Put right"))
+    }
+
     /// What time alone does is not the merit of what was given with it.
     @Test func noCureIsCreditedWithTime() throws {
         let patient = try Self.digits("dense 16 relu, dense 10", epochs: 1, .init("sgd", ["learningRate": 0.02]))

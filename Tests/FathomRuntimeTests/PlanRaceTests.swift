@@ -108,7 +108,8 @@ import Testing
                 func size(_ tuple: (Int64, Int64, Int64)) -> Int { Int(tuple.0 * tuple.1 * tuple.2) }
                 let (taps, input, output) = (size(w.kernel), size(w.in) * Int(w.cin), size(w.out) * Int(w.cout))
                 let channels = Int(w.cin / w.groups) * Int(w.cout)
-                let weights = (c.winograd != 0 ? 16 : taps) * channels
+                let places = Int(c.winograd) + Int(w.kernel.1) - 1
+                let weights = (c.winograd != 0 ? places * places : taps) * channels
                 func images(_ p: UnsafeMutablePointer<Float>?, _ each: Int, writes: Bool) -> [(UInt, Int, Bool)] {
                     p.map { [(UInt(bitPattern: $0) / 4 &+ UInt(share.lowerBound * each), share.count * each, writes)] }
                         ?? []

@@ -10,7 +10,8 @@ public struct CaseOutcome: Sendable, Encodable {
 
     /// What the label does not tell.
     public enum Remark: String, Sendable, Encodable, CaseIterable {
-        /// Labelled normal, but it stays at what can be had without learning.
+        /// Labelled normal, but it stays at what can be had without learning; or labelled faulty, but it does as well as simple
+        /// methods do, and what looks wrong in it, put right, is shown to gain nothing of use.
         case labelDoubtful
         /// Labelled faulty, but it does as well as simple methods do.
         case trainsWell
@@ -118,39 +119,47 @@ public struct CaseSummary: Sendable, Encodable {
     }
 
     public let cases: Int
-    /// Of the faulty ones with a verdict, those found faulty.
+    /// Of the faulty ones with a verdict, those found faulty; those whose label is doubtful are not among them here and below.
     public let recall: Share
+    /// The same with every label taken as it is.
+    public let recallAsLabelled: Share
     /// Of the normal ones that really train, those found faulty.
     public let falseAlarms: Share
     /// Of the faulty ones with a verdict, those whose first finding names a labelled fault.
     public let rightCauseFirst: Share
     /// Of the faulty ones that were found and treated, those with a proven remedy; without those in
-    /// ``beyondConfiguration``.
+    /// ``beyondConfiguration`` and in ``nothingToGain``.
     public let repaired: Share
+    /// The same with those in ``nothingToGain``.
+    public let repairedAsLabelled: Share
     /// Of the repaired ones, those whose gain is less work for the same skill.
     public let repairedBySpeed: [String]
     /// Found faulty by what no configuration can put right, such as labels in another order than their inputs; nothing is
     /// proven to help.
     public let beyondConfiguration: [String]
-    /// Not repaired, because there is nothing to gain: what was found has moved, and the interval excludes a gain of use.
+    /// Not repaired, because there is nothing to gain: it does as well as simple methods with most seeds, what was found has
+    /// moved, and the interval excludes a gain of use.
     public let nothingToGain: [String]
     public let unsupported: [String]
     public let errors: [String]
-    /// Labelled normal, but they stay at chance; not among the false alarms.
+    /// See ``CaseOutcome/Remark/labelDoubtful``; not among the false alarms, nor in the recall.
     public let labelDoubtful: [String]
-    /// Labelled faulty, but they train well; counted in the recall as labelled.
+    /// Labelled faulty, but they train well; counted in the recall as labelled, because a gain is not excluded.
     public let trainsWell: [String]
 
     public init(_ outcomes: [CaseOutcome]) {
         let judged = outcomes.filter { $0.status == .healthy || $0.status == .faulty }
-        let faulty = judged.filter { $0.label == .buggy }
+        let labelled = judged.filter { $0.label == .buggy }
+        let faulty = labelled.filter { $0.remark != .labelDoubtful }
         let normal = judged.filter { $0.label == .normal && $0.remark != .labelDoubtful }
         let treated = faulty.filter { $0.repair != nil && !$0.isBeyondConfiguration }
         cases = outcomes.count
         recall = Share(count: faulty.count { $0.status == .faulty }, total: faulty.count)
         falseAlarms = Share(count: normal.count { $0.status == .faulty }, total: normal.count)
         rightCauseFirst = Share(count: faulty.count { $0.rightCauseFirst == true }, total: faulty.count)
-        repaired = Share(count: treated.count { $0.isProven || $0.isFaster }, total: treated.count)
+        recallAsLabelled = Share(count: labelled.count { $0.status == .faulty }, total: labelled.count)
+        repairedAsLabelled = Share(count: treated.count { $0.isProven || $0.isFaster }, total: treated.count)
+        repaired = Share(count: repairedAsLabelled.count, total: treated.count { !$0.hasNothingToGain })
         repairedBySpeed = treated.filter(\.isFaster).map(\.id)
         nothingToGain = treated.filter(\.hasNothingToGain).map(\.id)
         beyondConfiguration = faulty.filter(\.isBeyondConfiguration).map(\.id)
@@ -168,7 +177,7 @@ extension CaseOutcome {
 
     /// Whether something moved what was found, and its interval excludes a gain of use.
     fileprivate var hasNothingToGain: Bool {
-        guard let repair, !isProven, !isFaster else { return false }
+        guard let repair, !isProven, !isFaster, remark == .trainsWell else { return false }
         let smallest = Treatment.Settings().smallestGain
         return repair.trials.contains { $0.mechanismMoved && ($0.interval?.last ?? 1) < smallest }
     }

@@ -56,7 +56,10 @@ public struct CaseRunner: Sendable {
         guard let patient = rebuilt.patient else { return outcome(.unsupported, rebuilt) }
         do {
             let diagnosis = try doctor.examine(patient, stop: stop)
-            let (skill, remark) = try checkLabel(labelled, patient, diagnosis, stop)
+            var (skill, remark) = try checkLabel(labelled, patient, diagnosis, stop)
+            if remark == .trainsWell, diagnosis.isHealthy, diagnosis.evidence.counterfactuals.excludeAGain {
+                remark = .labelDoubtful
+            }
             var repair: CaseOutcome.Repair?
             if let treat, !diagnosis.isHealthy, !stop.isRequested {
                 repair = CaseOutcome.Repair(try treat(diagnosis), of: diagnosis)
@@ -102,6 +105,14 @@ public struct CaseRunner: Sendable {
         skill.seeds = all.dropFirst().compactMap(\.finite)
         let odd = all.count(where: isOdd)
         return (skill, 2 * odd > tried ? (isNormal ? .labelDoubtful : .trainsWell) : nil)
+    }
+}
+
+extension [Counterfactual] {
+    /// Whether something was put right, and nothing of it can have gained what would be of use.
+    fileprivate var excludeAGain: Bool {
+        let smallest = Treatment.Settings().smallestGain
+        return !isEmpty && allSatisfy { $0.interval.upperBound < smallest && !$0.isHarm }
     }
 }
 

@@ -3,7 +3,7 @@ public struct Treatment: Sendable, Codable {
     /// How remedies are tried.
     public struct Settings: Sendable {
         /// Paired runs of control and of each finalist; at least 5. Where they leave it open, twice as many are made, and
-        /// again, up to eight times as many.
+        /// again, up to sixteen times as many.
         public var seeds = 5
         /// The work of all trials together, in floating-point operations: decides which part of a long training is run. A
         /// count, not a time, so that the result does not depend on the machine; about a minute on two cores.
