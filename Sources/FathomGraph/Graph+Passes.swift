@@ -31,6 +31,7 @@ extension Graph {
     ) throws(GraphError) -> Graph {
         let live = liveNodes
         var graph = Graph()
+        graph.reserve(nodes.count)
         var map = [NodeID](repeating: NodeID(0), count: nodes.count)
         for (i, node) in nodes.enumerated() where live[i] {
             graph.currentLayer = scopes[Int(node.scope)]

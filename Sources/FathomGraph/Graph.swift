@@ -60,6 +60,12 @@ public struct Graph: Sendable {
 
     public init() {}
 
+    /// Makes room for so many nodes.
+    mutating func reserve(_ count: Int) {
+        nodes.reserveCapacity(count)
+        known.reserveCapacity(count)
+    }
+
     /// The node; read in place, without a copy.
     @inlinable public subscript(id: NodeID) -> Node { _read { yield nodes[id.index] } }
 

@@ -585,7 +585,8 @@ private struct Trials {
             // one start in five fails, more are made while they cost a small part of the whole.
             let isOpen = seems || gain.interval().upperBound >= settings.smallestGain
             let cost = Double(used.count) * (work(control) + work(candidate))
-            let isCheap = cost <= settings.budget / (seems ? 4 : 16)
+            // Of a large network less is tried, and what is may cost more.
+            let isCheap = cost <= settings.budget / (seems ? isThrifty ? 1 : 4 : 16)
             guard isOpen, moved, look + 1 < Self.looks.count, look == 0 && seems || isCheap, !stop.isRequested else {
                 let verdict: Treatment.Verdict = isGain ? .gainWithoutMechanism : moved ? .symptomGone : .noGain
                 return trial(candidate, used, verdict, moved: moved, speed)
