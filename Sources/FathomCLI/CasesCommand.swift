@@ -102,7 +102,8 @@ struct CasesCommand: ParsableCommand {
         case .labelDoubtful where outcome.label == .normal:
             lines.append("  label doubtful: labelled normal, but it stays at chance")
         case .labelDoubtful:
-            lines.append("  label doubtful: labelled faulty, but it trains well, and putting right gains nothing of use")
+            lines.append(
+                "  label doubtful: labelled faulty, but it trains well, and putting right gains nothing of use")
         case .trainsWell: lines.append("  trains well although labelled faulty")
         case nil: break
         }

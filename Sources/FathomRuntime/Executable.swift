@@ -105,8 +105,7 @@ public final class Executable {
         probes = Memory(count: probeCount)
         kept = Memory(count: keptFloats)
         let homes = buffers.map(\.home)
-        keptCount =
-            instructions.firstIndex { $0.accesses.contains { $0.writes && homes[$0.buffer] != .kept } } ?? instructions.count
+        keptCount = instructions.prefix { $0.accesses.contains { $0.writes && homes[$0.buffer] == .kept } }.count
         writesState = instructions.contains {
             $0.accesses.contains { access in
                 if access.writes, case .state = homes[access.buffer] { true } else { false }

@@ -102,7 +102,11 @@ extension Region {
             if let own { maker[ops[i].dst] = own } else { isOutside[ops[i].dst] = true }
             for r in ops[i].operands {
                 // A sum reads like a pass.
-                if own != nil || ops[i].opcode == FK_SUM_ROWS { readers[r].insert(own ?? i) } else { isOutside[r] = true }
+                if own != nil || ops[i].opcode == FK_SUM_ROWS {
+                    readers[r].insert(own ?? i)
+                } else {
+                    isOutside[r] = true
+                }
             }
         }
         for r in registers.indices {
