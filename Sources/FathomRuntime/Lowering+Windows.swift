@@ -29,11 +29,12 @@ extension Lowering {
     /// alone, so that bits do not depend on anything else. A few images do not pay for transformed weights, unless these are
     /// kept; then small tiles are better, because weights cost more to read than to multiply with.
     private func transform(_ window: Window, groups: Int, _ x: Shape, _ y: Shape, isKept: Bool = false) -> Int {
+        let byLines = sharesLines && Count([x[0]]).power == 1
         guard groups == 1, window.axes.count == 2, let inputs = x.dims.last?.fixedValue,
             let outputs = y.dims.last?.fixedValue, let taps = window.axes.first?.extent,
             inputs % 16 == 0, outputs % 16 == 0, isKept || Count([x[0]]).resolved(maxBatch) >= 8,
             // Quarters of an image are whole rows of tiles.
-            !sharesLines || (y[1].fixedValue ?? 1) % 8 == 0,
+            !byLines || (y[1].fixedValue ?? 1) % 8 == 0,
             window.axes.allSatisfy({ $0.extent == taps && $0.stride == 1 && $0.dilation == 1 && $0.low < taps })
         else { return 0 }
         // Five taps: what transforms cost is spread over the channels.
@@ -43,7 +44,7 @@ extension Lowering {
         func products(_ m: Int) -> Int {
             y.dims.dropFirst().dropLast().reduce((m + 2) * (m + 2)) { $0 * ((($1.fixedValue ?? 0) + m - 1) / m) }
         }
-        let fits = !sharesLines || (y[1].fixedValue ?? 1) % 16 == 0
+        let fits = !byLines || (y[1].fixedValue ?? 1) % 16 == 0
         return fits && 10 * products(4) < 9 * products(2) ? 4 : 2
     }
 
