@@ -231,10 +231,20 @@ typedef struct {
     const fk_native *native;
     int64_t at, ld;             // the share's first element, from row to row
     int isa;
+    const fk_sample *samples;
+    int64_t sample_count;
 } update_share;
 
 static void update_tile(const void *context, const float *tile, int64_t ld, int64_t i, int64_t j, int64_t rows, int64_t columns) {
     const update_share *u = context;
+    const int64_t row = u->at / u->ld + i, column = u->at % u->ld + j;
+    for (int64_t k = 0; k < u->sample_count; k++) {
+        const fk_sample *s = &u->samples[k];
+        const int64_t first = fk_first_row(s->every, s->step);
+        int64_t q = row <= first ? 0 : (row - first + s->every - 1) / s->every;
+        for (int64_t r = first + q * s->every; r < row + rows; r += s->every, q++)
+            memcpy(s->dst + q * s->width + column, tile + (r - row) * ld, (size_t)columns * 4);
+    }
     kernels[u->isa].native(u->native, u->at + i * u->ld + j, u->ld, rows, columns, tile, ld);
 }
 
@@ -278,7 +288,8 @@ static void run_share(const fk_instr *x, int64_t lo, int64_t hi, void *scratch, 
     case FK_I_GEMM: {
         fk_gemm_args g = gemm_share(x, lo, hi);
         if (x->update) {
-            update_share own = {x->update, x->cut == FK_CUT_ROWS ? lo * g.ldc : x->cut == FK_CUT_COLS ? lo : 0, g.ldc, isa};
+            update_share own = {x->update, x->cut == FK_CUT_ROWS ? lo * g.ldc : x->cut == FK_CUT_COLS ? lo : 0, g.ldc, isa,
+                                x->samples, watching ? x->sample_count : 0};
             fk_gemm_end end = update_end(&own);
             g.end = &end;
             fk_gemm(&g, scratch);

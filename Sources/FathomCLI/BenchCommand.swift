@@ -66,6 +66,7 @@ struct BenchCommand: ParsableCommand {
             try feed(workload) { body in _ = step.withInputs(batch: workload.batch, body) }
             return step
         }
+        if plan { return print(steps.last?.executable.listing ?? "") }
         func time(_ i: Int, _ count: Int) throws -> Double {
             let start = clock.now
             for _ in 0..<count {

@@ -440,6 +440,9 @@ public final class Executable {
                 let kept = made.array(of: fk_native.self, 1)
                 kept.initialize(to: native.instruction(gradient: p.c) { pointer($0) })
                 x.update = UnsafePointer(kept)
+                let looks = made.array(of: fk_sample.self, p.samples.count)
+                for (i, look) in p.samples.enumerated() { looks[i] = sample(look, batch) }
+                (x.samples, x.sample_count) = (UnsafePointer(looks), Int64(p.samples.count))
             }
         case .region(let region): fill(&x, region, made)
         case .copy(let source, let into, let extents, let from, let to, let sourceOffset, let offset, let value):

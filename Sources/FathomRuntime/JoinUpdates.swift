@@ -4,8 +4,8 @@ extension Lowering {
     /// Lets a product end in the update that alone reads it.
     ///
     /// A weight gradient is then never in memory: each tile of it updates its parameter while it is in cache, and the
-    /// parameter and its optimiser slots are fetched while the products are computed. Anything else that reads the
-    /// gradient (clipping, accumulation, an output) keeps the two apart.
+    /// parameter and its optimiser slots are fetched while the products are computed. Rows of it that are looked at are kept on
+    /// the way. Anything else that reads the gradient (clipping, accumulation, an output) keeps the two apart.
     ///
     /// - Parameters:
     ///   - kept: buffers that are read after the step.
@@ -15,9 +15,18 @@ extension Lowering {
         let total = pairs.reduce(0) { $0 + ($1.product.m * $1.product.n).resolved(maxBatch) }
         if pairs.isEmpty || total < least { return }
         var dropped: Set<Int> = []
-        for (made, update, own, region) in pairs {
+        for (made, update, own, region, samples) in pairs {
             var product = own
             product.update = region
+            var looks: [Access] = []
+            for i in samples {
+                guard case .sample(_, let sample) = instructions[i].work else { continue }
+                product.samples.append(sample)
+                looks += instructions[i].accesses.filter { $0.buffer != own.c }.map {
+                    $0.writes ? Access(buffer: $0.buffer, writes: true, touch: .rows(own.m, granule: 16)) : $0
+                }
+                dropped.insert(i)
+            }
             // By rows: the input gradient reads the weights by rows, so that a thread follows itself.
             let share = Touch.rows(product.m, granule: 16)
             let beside = region.registers.compactMap { r -> Access? in
@@ -30,7 +39,7 @@ extension Lowering {
                 [
                     Access(buffer: product.a, writes: false, touch: .columns(product.m, granule: 16)),
                     Access(buffer: product.b, writes: false, touch: .all),
-                ] + beside
+                ] + beside + looks
             dropped.insert(update)
         }
         instructions = instructions.enumerated().filter { !dropped.contains($0.offset) }.map(\.element)
@@ -39,7 +48,7 @@ extension Lowering {
 
     /// Weight gradients that one known update alone reads, and that update, as places in the plan.
     private func productsAndUpdates(keeping kept: Set<Int>) -> [(
-        made: Int, update: Int, product: Product, region: Region
+        made: Int, update: Int, product: Product, region: Region, samples: [Int]
     )] {
         var users: [Int: [Int]] = [:]
         for (i, x) in instructions.enumerated() {
@@ -47,7 +56,12 @@ extension Lowering {
                 users[access.buffer, default: []].append(i)
             }
         }
-        var result: [(made: Int, update: Int, product: Product, region: Region)] = []
+        /// Whether rows of a product, as it lies in memory, are kept for an observation.
+        func isSample(_ i: Int, of product: Product) -> Bool {
+            guard case .sample(product.c, let sample) = instructions[i].work else { return false }
+            return sample.picked.rows == product.m && sample.picked.width == product.n
+        }
+        var result: [(made: Int, update: Int, product: Product, region: Region, samples: [Int])] = []
         for (update, x) in instructions.enumerated() where x.phase == .update {
             guard case .region(let region) = x.work, region.reduction == .none, NativeProgram(region) != nil,
                 region.registers.allSatisfy({ $0.width == nil })
@@ -55,9 +69,9 @@ extension Lowering {
             let arrays = region.registers.filter { $0.extent == .full && $0.kind == .read }.compactMap(\.buffer)
             guard let gradient = arrays.first(where: { buffers[$0].home == .arena }), !kept.contains(gradient),
                 arrays.allSatisfy({ $0 == gradient || buffers[$0].home != .arena }),
-                let users = users[gradient], users.count == 2, users[1] == update,
+                let users = users[gradient], users.count >= 2, users.last == update,
                 case .product(let product) = instructions[users[0]].work, product.c == gradient, product.ta,
-                !product.tb,
+                !product.tb, users.dropFirst().dropLast().allSatisfy({ isSample($0, of: product) }),
                 product.bias == nil, product.batches == nil,
                 product.m.resolved(maxBatch) >= 32, product.n.resolved(maxBatch) >= 32
             else { continue }
@@ -71,7 +85,7 @@ extension Lowering {
                         }
                     }
             }
-            if !conflict { result.append((users[0], update, product, region)) }
+            if !conflict { result.append((users[0], update, product, region, Array(users.dropFirst().dropLast()))) }
         }
         return result
     }

@@ -803,6 +803,7 @@ extension Instruction {
         switch work {
         case .product(var p):
             (p.a, p.b, p.c, p.bias) = (swap(p.a), swap(p.b), swap(p.c), p.bias.map(swap))
+            for i in p.samples.indices { p.samples[i].picked.step = p.samples[i].picked.step.map(swap) }
             work = .product(p)
         case .region(var region):
             for r in region.registers.indices { region.registers[r].buffer = region.registers[r].buffer.map(swap) }

@@ -148,6 +148,8 @@ struct Product {
     var rounds = false
     /// A program that takes the place of storing C, which is one of its operands.
     var update: Region?
+    /// Rows of C, which then has no memory, that are kept for observations.
+    var samples: [Sample] = []
 }
 
 /// A convolution, one of its gradients, or pooling; buffers as `fk_conv` names them.

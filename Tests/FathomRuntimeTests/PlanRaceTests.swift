@@ -60,6 +60,9 @@ import Testing
                     for p in Self.pointers(update.w) {
                         add(p, rows: rows, columns: columns, ld: Int(g.ldc), writes: true)
                     }
+                    for k in 0..<Int(x.sample_count) {
+                        for i in rows { add(x.samples[k], i * Int(g.n) + columns.lowerBound, columns.count) }
+                    }
                 }
             case FK_I_REGION:
                 let r = x.u.region

@@ -180,6 +180,8 @@ typedef struct {
     } u;
     int64_t batches, stride_a, stride_b, stride_c;   // FK_I_BATCH_GEMM
     const fk_native *update;    // FK_I_GEMM: NULL, or what becomes of the product, which is then not stored
+    const fk_sample *samples;   // of that product, in watched runs
+    int64_t sample_count;
 } fk_instr;
 
 // ---- The team ------------------------------------------------------------------------------------------------------
