@@ -27,8 +27,8 @@ public struct Counterfactual: Sendable, Codable {
     public let gain: Double
     public let interval: ClosedRange<Double>
     public let speed: Treatment.Speed?
-    /// Whether the difference is shown and matters: a third of what was left to be gained, or the same skill in a third of
-    /// the work.
+    /// Whether the difference is shown and matters: a third of what was left to be gained (half in a training that was cut
+    /// short), or the same skill in a third of the work.
     public let isHarm: Bool
 
     /// As sentences behind a finding.

@@ -260,13 +260,14 @@ private struct Trials {
             var (gain, speed, isHarm) = (gain(candidate, used, over: control), speed(candidate, used), false)
             for look in Self.looks.indices {
                 (gain, speed) = (self.gain(candidate, used, over: control), self.speed(candidate, used))
-                // Of what is left to be gained a third at least; of a training that was cut short only the pace is known.
-                let least = max(2 * settings.smallestGain, (1 - control.mean(used)) / 3)
+                // Of what is left to be gained a third at least; half of it in a training that was cut short, where a part of a
+                // gain may be pace.
+                let least = max(2 * settings.smallestGain, (1 - control.mean(used)) / (share == 1 ? 3 : 2))
                 isHarm =
-                    share == 1 && gain.gain >= least && isShown(gain, look)
+                    gain.gain >= least && isShown(gain, look)
                     || isShown(speed, gain, look, least: Counterfactual.smallestSpeedup)
                 let isOpen =
-                    share == 1 && gain.gain >= least && gain.gain > gain.standardError
+                    gain.gain >= least && gain.gain > gain.standardError
                     || speed.map { $0.factor >= Counterfactual.smallestSpeedup && $0.isOpen } ?? false
                 let cost = Double(used.count) * (work(control) + work(candidate))
                 guard !isHarm, isOpen, look + 1 < Self.looks.count, cost <= settings.budget / 4, !stop.isRequested
