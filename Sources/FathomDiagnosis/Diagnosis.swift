@@ -49,9 +49,20 @@ public struct Diagnosis: Sendable {
     /// Puts symptoms under the findings that explain them, and the rest into order.
     ///
     /// A finding is a symptom when a rule that lists it in `explains` has fired with at least the severity of a warning;
-    /// of several explanations the surest takes it. Explanations of explanations reach down all the way.
-    package static func ranked(_ found: [Finding], _ rules: [Rule]) -> [Finding] {
+    /// of several explanations the surest takes it. Explanations of explanations reach down all the way. What was taken for
+    /// harmless because the network trains is not when one of its own symptoms is found.
+    package static func ranked(_ judged: [Finding], _ rules: [Rule]) -> [Finding] {
         let explains = Dictionary(rules.map { ($0.id, Set($0.explains)) }) { a, _ in a }
+        let found = judged.map { finding in
+            guard finding.severity == .note, finding.suspected != nil,
+                judged.contains(where: {
+                    $0.severity > .note && $0.suspected == nil && explains[finding.rule]?.contains($0.rule) == true
+                })
+            else { return finding }
+            var finding = finding
+            finding.severity = .warning
+            return finding
+        }
         func isBefore(_ a: Finding, _ b: Finding) -> Bool {
             if a.severity != b.severity { return a.severity > b.severity }
             if a.confidence != b.confidence { return a.confidence > b.confidence }

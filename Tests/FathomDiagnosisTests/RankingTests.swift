@@ -40,6 +40,17 @@ import Testing
         #expect(Diagnosis.ranked(found(.note), rules).map(\.rule) == ["plateau", "a"])
     }
 
+    /// Harmless as far as is known, until one of its own symptoms is found; not where another's is.
+    @Test(arguments: ["b", "c"]) func aSuspectWithASymptomIsNotHarmless(_ symptom: String) {
+        let rules = [rule("a", explains: ["b"]), rule("b"), rule("c")]
+        var suspect = Finding("a", "a", severity: .note, confidence: 0.5, "")
+        suspect.suspected = .failure
+        let ranked = Diagnosis.ranked(
+            [Finding(symptom, symptom, severity: .warning, confidence: 0.9, ""), suspect], rules)
+        #expect(ranked.map(\.rule) == (symptom == "b" ? ["a"] : ["c", "a"]))
+        #expect(ranked.map(\.severity) == (symptom == "b" ? [.warning] : [.warning, .note]))
+    }
+
     @Test func aNoteExplainsNothing() {
         let rules = [rule("a", explains: ["b"]), rule("b")]
         let found = [
