@@ -50,13 +50,15 @@ public struct Diagnosis: Sendable {
     ///
     /// A finding is a symptom when a rule that lists it in `explains` has fired with at least the severity of a warning;
     /// of several explanations the surest takes it. Explanations of explanations reach down all the way. What was taken for
-    /// harmless because the network trains is not when one of its own symptoms is found.
+    /// harmless because the network trains is not when one of its own symptoms is seen while training.
     package static func ranked(_ judged: [Finding], _ rules: [Rule]) -> [Finding] {
         let explains = Dictionary(rules.map { ($0.id, Set($0.explains)) }) { a, _ in a }
+        let seen = Set(rules.filter { $0.stage != .before }.map(\.id))
         let found = judged.map { finding in
             guard finding.severity == .note, finding.suspected != nil,
                 judged.contains(where: {
-                    $0.severity > .note && $0.suspected == nil && explains[finding.rule]?.contains($0.rule) == true
+                    $0.severity > .note && $0.suspected == nil && seen.contains($0.rule)
+                        && explains[finding.rule]?.contains($0.rule) == true
                 })
             else { return finding }
             var finding = finding
