@@ -212,6 +212,13 @@ void fk_sample_range(const fk_sample *x, const float *src, int64_t flat, int64_t
     }
 }
 
+void fk_sample_rows(const fk_sample *s, const float *src, int64_t ld, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    const int64_t first = fk_first_row(s->every, s->step);
+    int64_t q = row <= first ? 0 : (row - first + s->every - 1) / s->every;
+    for (int64_t r = first + q * s->every; r < row + rows; r += s->every, q++)
+        memcpy(s->dst + q * s->width + column, src + (r - row) * ld, (size_t)columns * 4);
+}
+
 // A share of rows or columns as the instruction that made the value cut it.
 static void sample(const fk_instr *x, int64_t lo, int64_t hi) {
     const fk_sample *s = &x->u.sample;
@@ -220,8 +227,7 @@ static void sample(const fk_instr *x, int64_t lo, int64_t hi) {
         int64_t c = total / x->extent;
         fk_sample_range(s, s->src + lo * c, lo * c, (hi - lo) * c);
     } else if (x->cut == FK_CUT_COLS && x->extent == s->width) {
-        for (int64_t r = fk_first_row(s->every, s->step), q = 0; r < s->rows; r += s->every, q++)
-            memcpy(s->dst + q * s->width + lo, s->src + r * s->width + lo, (size_t)(hi - lo) * 4);
+        fk_sample_rows(s, s->src + lo, s->width, 0, s->rows, lo, hi - lo);
     } else if (x->cut == FK_CUT_COLS) fk_sample_range(s, s->src + lo, lo, hi - lo);     // one row
     else fk_sample_range(s, s->src, 0, total);
 }
@@ -237,14 +243,8 @@ typedef struct {
 
 static void update_tile(const void *context, const float *tile, int64_t ld, int64_t i, int64_t j, int64_t rows, int64_t columns) {
     const update_share *u = context;
-    const int64_t row = u->at / u->ld + i, column = u->at % u->ld + j;
-    for (int64_t k = 0; k < u->sample_count; k++) {
-        const fk_sample *s = &u->samples[k];
-        const int64_t first = fk_first_row(s->every, s->step);
-        int64_t q = row <= first ? 0 : (row - first + s->every - 1) / s->every;
-        for (int64_t r = first + q * s->every; r < row + rows; r += s->every, q++)
-            memcpy(s->dst + q * s->width + column, tile + (r - row) * ld, (size_t)columns * 4);
-    }
+    for (int64_t k = 0; k < u->sample_count; k++)
+        fk_sample_rows(&u->samples[k], tile, ld, u->at / u->ld + i, rows, u->at % u->ld + j, columns);
     kernels[u->isa].native(u->native, u->at + i * u->ld + j, u->ld, rows, columns, tile, ld);
 }
 

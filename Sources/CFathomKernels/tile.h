@@ -5,6 +5,8 @@
 
 /// Of a value's elements [flat, flat + n), read at `src`, those that a sample keeps.
 void fk_sample_range(const fk_sample *, const float *src, int64_t flat, int64_t n);
+/// The same of rows [row, row + rows) × columns [column, column + columns) of a value `width` wide; the first lies at `src`, rows `ld` apart.
+void fk_sample_rows(const fk_sample *, const float *src, int64_t ld, int64_t row, int64_t rows, int64_t column, int64_t columns);
 /// The number of the first row that an observation of every so many rows looks at in this step.
 int64_t fk_first_row(int64_t every, const int32_t *step);
 

@@ -66,12 +66,9 @@ extension Lowering {
         }
         let (first, own) = (graph.shape(of: node.inputs[0]), node.type.shape)
         let (x, y) = isGradient ? (own, first) : (first, own)
-        // What the gradient makes are x's places: these are its outputs.
+        // From what is read to what is made, forward and backward.
         let isKept = keepsPacked(node.inputs[1])
-        let transform =
-            isGradient
-            ? transform(window, groups: groups, y, x, isKept: isKept)
-            : transform(window, groups: groups, x, y, isKept: isKept)
+        let transform = transform(window, groups: groups, first, own, isKept: isKept)
         // Transforms save more than rounding does.
         let rounds = transform == 0 && rounds(from: first, to: own, groups: groups)
         if !isGradient && transform == 0 { return Packed(buffer: source, rounds: rounds) }

@@ -29,7 +29,7 @@ struct NativeProgram {
         var lines: [String] = []
         var results = 0
         for op in region.ops where op.opcode != FK_CONST {
-            guard op.extent == .full, let verb = Self.verbs[op.opcode.rawValue] else { return nil }
+            guard op.extent == .full, let verb = Region.verbs[op.opcode.rawValue] else { return nil }
             for r in op.operands where names[r] == nil {
                 if let value = literal[r] {
                     names[r] = "k\(constants.count)"
@@ -58,11 +58,6 @@ struct NativeProgram {
         guard let known = Self.table[lines.joined(separator: "; ")] else { return nil }
         program = known
     }
-
-    private static let verbs: [UInt32: String] = [
-        FK_MUL.rawValue: "mul", FK_DIV.rawValue: "div", FK_SQRT.rawValue: "sqrt",
-        FK_MUL_ADD.rawValue: "mulAdd", FK_RSUB_MUL.rawValue: "rsubMul",
-    ]
 
     /// - Parameter gradient: of an update at the end of a product: the product, which has no memory.
     func instruction(gradient: Int? = nil, _ pointer: (Int) -> UnsafeMutablePointer<Float>) -> fk_native {

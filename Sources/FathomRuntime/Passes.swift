@@ -18,8 +18,10 @@ extension Region {
         "t0 = sub r0 c0; t1 = rsubMul r1 c1 t0; t2 = mulAdd t1 c2 r2; sum t2": FK_PASS_CENTRE_ADD,
     ]
 
-    private static let verbs: [UInt32: String] = [
-        FK_ADD.rawValue: "add", FK_SUB.rawValue: "sub", FK_MUL.rawValue: "mul", FK_MAX.rawValue: "max",
+    /// The operations of programs that have a loop of their own, as its table names them.
+    static let verbs: [UInt32: String] = [
+        FK_ADD.rawValue: "add", FK_SUB.rawValue: "sub", FK_MUL.rawValue: "mul", FK_DIV.rawValue: "div",
+        FK_MAX.rawValue: "max", FK_SQRT.rawValue: "sqrt",
         FK_GT.rawValue: "gt", FK_SELECT.rawValue: "select", FK_MUL_MUL.rawValue: "mulMul",
         FK_MUL_ADD.rawValue: "mulAdd", FK_SUB_MUL.rawValue: "subMul", FK_RSUB_MUL.rawValue: "rsubMul",
         FK_SUM_ROWS.rawValue: "sum",
