@@ -49,8 +49,9 @@ public struct Diagnosis: Sendable {
     /// Puts symptoms under the findings that explain them, and the rest into order.
     ///
     /// A finding is a symptom when a rule that lists it in `explains` has fired with at least the severity of a warning;
-    /// of several explanations the surest takes it. Explanations of explanations reach down all the way. What was taken for
-    /// harmless because the network trains is not when one of its own symptoms is seen while training.
+    /// of several explanations the surest takes it. Explanations of explanations reach down all the way, and of two that
+    /// explain each other the one that was there before the first step is the cause. What was taken for harmless because the
+    /// network trains is not when one of its own symptoms is seen while training.
     package static func ranked(_ judged: [Finding], _ rules: [Rule]) -> [Finding] {
         let explains = Dictionary(rules.map { ($0.id, Set($0.explains)) }) { a, _ in a }
         let seen = Set(rules.filter { $0.stage != .before }.map(\.id))
@@ -90,11 +91,16 @@ public struct Diagnosis: Sendable {
         var causes: [Finding] = []
         var symptoms: [Finding] = []
         for finding in sorted {
-            // Two rules that explain each other: the first in order is the cause.
+            // Two rules that explain each other: what was there before the first step is the cause of what came later, and else
+            // the first in order.
+            func isCause(_ other: Finding) -> Bool {
+                finding.severity == .note || (other.since == 0) == (finding.since == 0)
+                    ? isBefore(other, finding) : other.since == 0
+            }
             let isExplained = sorted.contains { other in
                 other.rule != finding.rule && other.severity > .note
                     && (reached[other.rule] ?? []).contains(finding.rule)
-                    && (!(reached[finding.rule] ?? []).contains(other.rule) || isBefore(other, finding))
+                    && (!(reached[finding.rule] ?? []).contains(other.rule) || isCause(other))
             }
             if isExplained { symptoms.append(finding) } else { causes.append(finding) }
         }

@@ -682,4 +682,38 @@ struct CaseSummaryTests {
         #expect(outcome.remark == .labelDoubtful && outcome.skill?.seeds.count == 1)
         #expect(CaseSummary([outcome]).falseAlarms.total == 0)
     }
+
+    /// Labelled faulty, but it learns all there is, nothing is found, and the labelled fault put right gains nothing: the
+    /// comparison is in the outcome. Where no cure of a fault is known, the label stands.
+    @Test(arguments: [("REG", true), ("LAYER", false)])
+    func aFaultThatMakesNoDifferenceIsDoubted(_ fault: String, _ isDoubted: Bool) throws {
+        let layers: [[String: Any]] = [
+            ["t": "dense", "units": 16, "act": "relu"], ["t": "dense", "units": 3, "act": "softmax"],
+        ]
+        let labelled = try CaseFile(
+            json: file([
+                "dataset": ["name": "b", "how": "make_blobs(n_samples=600, centers=3, cluster_std=0.3)"],
+                "layers": layers,
+                "loss": "categorical_crossentropy", "label": ["status": "buggy", "faults": [fault]],
+                "optimizer": ["name": "Adam", "lr": 0.01], "epochs": 20,
+            ])
+        ).cases[0]
+        var runner = runner(fires: false)
+        runner.doctor.settings.maxSteps = 300
+        let outcome = runner.run(labelled)
+        #expect(outcome.status == .healthy && outcome.remark == (isDoubted ? .labelDoubtful : .trainsWell))
+        #expect(outcome.weighed.map(\.remedy) == (isDoubted ? ["moreRegularization"] : []))
+        #expect(outcome.weighed.allSatisfy { $0.rule == fault && $0.seeds >= 5 && !$0.isHarm })
+        #expect(CaseSummary([outcome]).recall.total == (isDoubted ? 0 : 1))
+    }
+
+    @Test func everyCureIsARemedy() {
+        for code in CaseCauses.codes.keys {
+            for suspicion in CaseCauses.suspicions(faults: [code]) {
+                #expect(suspicion.suggestions.allSatisfy { Remedy.named($0.remedy) != nil }, "\(code)")
+            }
+        }
+        // Both are put right by one remedy.
+        #expect(CaseCauses.suspicions(faults: ["OUT_ACT", "LOSS", "LR"]).map(\.rule) == ["OUT_ACT", "LR"])
+    }
 }

@@ -85,6 +85,24 @@ import Testing
         #expect(remedies.contains("residual") && remedies.contains("batchNorm"))
     }
 
+    /// χ is near 1 and the gradient arrives, but next to nothing is left of the signal behind 41 narrow layers; half as many
+    /// leave enough.
+    @Test(arguments: [(41, true), (12, false)])
+    func aSignalThatFadesIsDepthToo(_ depth: Int, _ isFound: Bool) throws {
+        let layers = ["upsample 4"] + Array(repeating: "conv 8 3 relu", count: depth) + ["globalPool", "dense 10"]
+        let patient = try example("plain-56") { $0.model = try ModelSpec(layers.joined(separator: ", ")) }
+        let evidence = try Doctor().evidence(of: patient, watching: false)
+        let look = try #require(evidence.birth)
+        let finding = Clinic.finding("depthWithoutSkip", evidence)
+        #expect((finding != nil) == isFound)
+        guard let finding else { return }
+        let left = try #require(finding.evidence.first { $0.name == "signal size left behind" }?.value)
+        let sums = look.layers.filter { $0.kind == "convolution" }.map(\.sums.size)
+        #expect(abs(left - sums[depth - 1] / sums[0]) < 1e-9 * left && left < exp(-3))
+        #expect(try #require(GradientFlow(look)).gain > exp(-3))
+        #expect(finding.cause == "vanishing" && finding.text.contains("the signal"), "\(finding.text)")
+    }
+
     /// The mean over 24 × 24 places hands each a 576th of the gradient, which is no fault of depth.
     @Test func poolingAtTheEndIsNoVanishingGradient() throws {
         let (look, evidence) = try birth(

@@ -28,6 +28,18 @@ import Testing
         #expect(ranked[0].symptoms.map(\.rule) == ["a"])
     }
 
+    /// What was there before the first step is no symptom of what came in the course of training, unless it is a mere note.
+    @Test(arguments: [Finding.Severity.warning, .note]) func theCauseComesFirst(_ severity: Finding.Severity) {
+        let rules = [rule("early", explains: ["late"]), rule("late", explains: ["early"])]
+        let found = [
+            Finding("early", "early", since: 0, severity: severity, confidence: 0.5, ""),
+            Finding("late", "late", since: 150, severity: .failure, confidence: 0.9, ""),
+        ]
+        let first = severity == .note ? "late" : "early"
+        let ranked = Diagnosis.ranked(found, rules)
+        #expect(ranked.map(\.rule) == [first] && ranked[0].symptoms.count == 1)
+    }
+
     @Test func whatSaysOnlyThatItDoesNotLearnStandsUnderWhatSaysWhy() {
         let rules = [rule("a"), rule("plateau", isOutcome: true), rule("note")]
         func found(_ severity: Finding.Severity) -> [Finding] {

@@ -310,6 +310,31 @@ import Testing
         #expect(first.text.contains("Put right"))
     }
 
+    /// One row in seventy of the rare class: near a frequent one the network does well by never naming it, apart it finds it.
+    @Test(arguments: [(Float(1), true), (Float(6), false)])
+    func rareClassesThatAreNotFoundAreNoNote(_ distance: Float, _ isFound: Bool) throws {
+        var random = SeededGenerator(seed: 3)
+        let centres: [[Float]] = [[0, 0], [8, 0], [0, 8], [distance, distance]]
+        let labels = (0..<8400).map { Int32($0 % 70 == 0 ? 3 : $0 % 3) }
+        let values = labels.flatMap { centres[Int($0)].map { $0 + Float(random.normal()) } }
+        let data = try Dataset(
+            name: "rare", inputs: DataArray(values: values, shape: [labels.count, 2]),
+            targets: .classes(labels: labels, names: ["a", "b", "c", "rare"]),
+            provenance: .init(source: "made up", licence: "none"))
+        var configuration = RunConfiguration(
+            data: DataConfiguration(.named("rare", folder: nil)), model: try ModelSpec("dense 16 relu, dense 4"))
+        configuration.data.validation = 0
+        configuration.training.epochs = 5
+        configuration.optimization.optimizer = .init("adam", ["learningRate": 0.01])
+        let patient = Patient("rare", configuration: configuration, data: try data.split(fraction: 0.7, seed: 1))
+        let diagnosis = try Doctor().examine(patient)
+        let finding = try #require(diagnosis.findings.first { $0.rule == "classImbalance" })
+        #expect(finding.severity == (isFound ? .warning : .note), "\(finding.text)")
+        let share = try #require(finding.evidence.first { $0.name.hasPrefix("rows found") }?.value)
+        #expect(isFound ? share < 0.5 : share > 0.8)
+        #expect(diagnosis.isHealthy == !isFound && diagnosis.evidence.trains)
+    }
+
     /// What time alone does is not the merit of what was given with it.
     @Test func noCureIsCreditedWithTime() throws {
         let patient = try Self.digits("dense 16 relu, dense 10", epochs: 1, .init("sgd", ["learningRate": 0.02]))

@@ -84,6 +84,25 @@ public enum CaseCauses {
         Row("labels", ["LABELS"]),
     ]
 
+    /// What puts a labelled fault right, where nothing was found that suggests anything.
+    private static let cures: [String: String] = [
+        "ACT": "reluActivation", "OUT_ACT": "matchOutput", "LOSS": "matchOutput", "LR": "rangeTest",
+        "OPT": "adamOptimizer", "EPOCH": "trainLonger", "BATCH": "largerBatch", "INIT": "heInitialization",
+        "PREP": "scaleInputs", "DEPTH": "residual", "UNITS": "wider", "REG": "moreRegularization",
+        "BN": "movingStatistics", "DATA": "classWeights", "ACT_WIDTH": "leakyReluActivation",
+    ]
+
+    /// The labelled faults as suspicions, so that a label can be checked: what does putting them right gain?
+    package static func suspicions(faults: [String]) -> [Finding] {
+        var known: Set<String> = []
+        return faults.flatMap { $0.split(separator: "/").map(String.init) }.compactMap { code in
+            guard let cure = cures[code], known.insert(cure).inserted else { return nil }
+            return Finding(
+                code, codes[code] ?? code, severity: .note, confidence: 0, "As labelled.",
+                suggestions: [.init(cure, "puts the labelled fault right")])
+        }
+    }
+
     /// The codes of faults that a finding of this rule and variant answers for.
     public static func codes(rule: String, cause: String?) -> Set<String> {
         let rows = table.filter { $0.rule == rule }

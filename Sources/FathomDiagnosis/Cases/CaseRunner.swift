@@ -31,8 +31,8 @@ public struct CaseRunner: Sendable {
         }
         func outcome(
             _ status: CaseOutcome.Status, _ rebuilt: RebuiltCase?, diagnosis: Diagnosis? = nil,
-            skill: CaseOutcome.Skill? = nil, remark: CaseOutcome.Remark? = nil, repair: CaseOutcome.Repair? = nil,
-            error: String? = nil
+            skill: CaseOutcome.Skill? = nil, remark: CaseOutcome.Remark? = nil, weighed: [Counterfactual] = [],
+            repair: CaseOutcome.Repair? = nil, error: String? = nil
         ) -> CaseOutcome {
             let hasVerdict = status == .healthy || status == .faulty
             // Notes are no diagnosis: what is named first is the first finding that hurts.
@@ -45,7 +45,7 @@ public struct CaseRunner: Sendable {
                 agrees: hasVerdict ? (status == .faulty) == (labelled.label.status == .buggy) : nil,
                 rightCauseFirst: hasVerdict && labelled.label.status == .buggy ? isRight ?? false : nil,
                 remark: remark, findings: diagnosis?.findings.map { CaseOutcome.Line($0) } ?? [], skill: skill,
-                weighed: diagnosis?.evidence.counterfactuals ?? [], repair: repair,
+                weighed: weighed, repair: repair,
                 unsupported: rebuilt?.unsupported ?? [], notes: rebuilt?.notes ?? [], error: error,
                 steps: diagnosis?.evidence.course?.steps, seconds: (ContinuousClock().now - start).seconds)
         }
@@ -57,8 +57,13 @@ public struct CaseRunner: Sendable {
         do {
             let diagnosis = try doctor.examine(patient, stop: stop)
             var (skill, remark) = try checkLabel(labelled, patient, diagnosis, stop)
-            if remark == .trainsWell, diagnosis.isHealthy, diagnosis.evidence.counterfactuals.excludeAGain {
-                remark = .labelDoubtful
+            var weighed = diagnosis.evidence.counterfactuals
+            if remark == .trainsWell, diagnosis.isHealthy {
+                if weighed.isEmpty {
+                    let suspicions = CaseCauses.suspicions(faults: labelled.label.faults)
+                    weighed = try doctor.weigh(suspicions, in: diagnosis, stop: stop)
+                }
+                if weighed.excludeAGain { remark = .labelDoubtful }
             }
             var repair: CaseOutcome.Repair?
             if let treat, !diagnosis.isHealthy, !stop.isRequested {
@@ -66,7 +71,7 @@ public struct CaseRunner: Sendable {
             }
             return outcome(
                 diagnosis.isHealthy ? .healthy : .faulty, rebuilt, diagnosis: diagnosis, skill: skill, remark: remark,
-                repair: repair)
+                weighed: weighed, repair: repair)
         } catch {
             return outcome(.error, rebuilt, error: "case \(labelled.id): \(error)")
         }

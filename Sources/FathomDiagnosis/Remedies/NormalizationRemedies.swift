@@ -30,6 +30,17 @@ extension Remedy {
             }
         },
         Remedy(
+            "movingStatistics", "Running statistics that follow the data",
+            """
+            Batch normalisation hands its running averages a tenth of each new batch, so that after some dozen steps they are \
+            those of the data, and the network answers as it was trained (Ioffe & Szegedy 2015).
+            """
+        ) { evidence, _ in
+            evidence.setup.patient.changingModel { model in
+                model.changingEach { $0.kind == "batchNorm" ? $0.withSoundStatistics : $0 }
+            }
+        },
+        Remedy(
             "perInputBias", "Biases on the inputs of the layers",
             """
             w·(x + b) in place of w·x + b: each layer can learn to centre what it gets, which frees the signs of its \

@@ -17,8 +17,9 @@ extension Rule {
                 """,
             threshold: """
                 The most frequent class more than 10 times as frequent as the rarest, after the usual grades: a share of \
-                the minority of 20 to 40 % is mild, 1 to 20 % moderate, below extreme. More than 100 times, or a class \
-                without rows, counts in full whatever the accuracy.
+                the minority of 20 to 40 % is mild, 1 to 20 % moderate, below extreme. In a network that trains all the \
+                same it is a note, unless it finds rows of the rare classes (those with less than half of an equal share) \
+                less than half as often as rows of the frequent ones. More than 100 times counts in full whatever is found.
                 """,
             lookAlikes: """
                 A network that says one class although all are equally frequent has collapsed for another reason.
@@ -38,7 +39,7 @@ extension Rule {
         guard ratio > 4 else { return .healthy }
         let isWeighted = setup.patient.configuration.loss?.options["classWeights"] != nil
         let isExtreme = ratio > 100
-        let finding = Finding(
+        var finding = Finding(
             "classImbalance", "Unbalanced classes", severity: isWeighted || ratio <= 10 ? .note : .warning,
             confidence: isExtreme ? 0.85 : 0.65,
             """
@@ -54,6 +55,29 @@ extension Rule {
             ],
             suggestions: isWeighted
                 ? [] : [.init("classWeights", "a missed rare row then costs as much as many frequent ones")])
-        return isExtreme ? .finding(finding) : evidence.tempered(finding)
+        guard let (rare, frequent) = evidence.answers.flatMap({ recall(of: $0, trainedOn: counts) }) else {
+            return isExtreme ? .finding(finding) : evidence.tempered(finding)
+        }
+        finding.text +=
+            " In the end it finds \(percent(rare)) of the rows of rare classes, and \(percent(frequent)) of those of frequent ones."
+        finding.evidence.append(.init("rows found, rare classes / frequent ones", rare / frequent, expected: "about 1"))
+        return isExtreme || rare < frequent / 2 ? .finding(finding) : evidence.tempered(finding)
     }
+}
+
+/// The mean recall of classes with less than half of an equal share of the training rows, and of those with at least an equal
+/// share; `nil` with too few rows to tell, or where nothing is found at all.
+private func recall(of answers: ClassificationReport, trainedOn counts: [Int]) -> (rare: Double, frequent: Double)? {
+    let equal = Double(counts.reduce(0, +)) / Double(max(counts.count, 1))
+    func mean(where matches: (Double) -> Bool) -> Double? {
+        let classes = answers.confusion.indices.filter { counts.indices.contains($0) && matches(Double(counts[$0])) }
+        let rows = classes.map { answers.confusion[$0].reduce(0, +) }
+        guard rows.reduce(0, +) >= 20 else { return nil }
+        let recalls = zip(classes, rows).filter { $0.1 > 0 }.map { Double(answers.confusion[$0.0][$0.0]) / Double($0.1) }
+        return recalls.reduce(0, +) / Double(max(recalls.count, 1))
+    }
+    guard let rare = mean(where: { $0 < equal / 2 }), let frequent = mean(where: { $0 >= equal }), frequent > 0 else {
+        return nil
+    }
+    return (rare, frequent)
 }

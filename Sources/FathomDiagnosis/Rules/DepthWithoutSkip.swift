@@ -27,7 +27,8 @@ extension Rule {
                 """,
             threshold: """
                 At least 5 plain hidden layers whose χ, measured at the first step, multiply to below e⁻⁶ (depth > 6ξ), or \
-                above e⁶ on the chaotic side; e⁻¹² is a failure (Schoenholz et al. 2017).
+                above e⁶ on the chaotic side; e⁻¹² is a failure (Schoenholz et al. 2017). So is a signal whose mean square \
+                falls by as much on its way forward, unless the activations are bounded.
                 """,
             lookAlikes: """
                 A single activation that loses nearly everything (sigmoid) or weights far too small fade in shallow networks \
@@ -40,12 +41,19 @@ extension Rule {
             ])
     ) { evidence in
         guard let chain = Chain(evidence) else { return .notYet("needs the network before its first step") }
-        func total(_ run: ArraySlice<Chain.Link>) -> Double {
-            run.reduce(0.0) { $0 + log(min(max($1.chi, 1e-30), 1e30)) }
+        // The logarithm of what is left of a mean square behind a run: of gradients on their way back, and where these arrive
+        // of signals on their way forward. The size of bounded activations' signals says nothing of depth.
+        func total(_ run: ArraySlice<Chain.Link>) -> (sum: Double, isSignal: Bool) {
+            let gradient = run.reduce(0.0) { $0 + log(min(max($1.chi, 1e-30), 1e30)) }
+            guard abs(gradient) <= 6, run.allSatisfy({ $0.facts?.range.upperBound.isFinite == false }),
+                let first = run.first, let last = run.last, first.sumsSize > 0
+            else { return (gradient, false) }
+            let signal = 2 * log(max(last.sumsSize / first.sumsSize, 1e-15))
+            return signal < -6 ? (signal, true) : (gradient, false)
         }
         let runs = chain.plainRuns.filter { $0.count >= 5 }
-        guard let run = runs.max(by: { abs(total($0)) < abs(total($1)) }) else { return .healthy }
-        let sum = total(run)
+        guard let run = runs.max(by: { abs(total($0).sum) < abs(total($1).sum) }) else { return .healthy }
+        let (sum, isSignal) = total(run)
         guard abs(sum) > 6 else { return .healthy }
         // A slope or weights that are wrong in every layer are named by their own rules.
         let weights = run.reduce(0.0) { $0 + log(min(max($1.weightVariance, 1e-30), 1e30)) } / Double(run.count)
@@ -55,7 +63,9 @@ extension Rule {
         let isVanishing = sum < 0
         let chi = exp(sum / Double(run.count))
         let reach = 6 / max(abs(log(chi)), 1e-9)
-        guard let first = run.first else { return .healthy }
+        guard let first = run.first, let last = run.last else { return .healthy }
+        let (what, from, to) =
+            isSignal ? ("the signal", first.path, last.path) : ("the gradient", last.path, first.path)
         return evidence.tempered(
             Finding(
                 "depthWithoutSkip", "Too deep without shortcuts or normalisation",
@@ -64,14 +74,16 @@ extension Rule {
                 confidence: min(0.95, 0.7 + 0.02 * (abs(sum) - 6)),
                 """
                 \(run.count) hidden layers stand one behind the other with no shortcut past them and no normalisation between \
-                them, and each multiplies the gradient's mean square by χ = \(short(chi)). At \(first.path) its size is \
-                \(short(exp(sum / 2))) of what it was at the end, and with this χ about \(short(reach)) layers can be trained; \
+                them, and each multiplies the mean square of \(what) by \(isSignal ? "" : "χ = ")\(short(chi)). At \(to) its size is \
+                \(short(exp(sum / 2))) of what it was at \(from), and with this factor about \(short(reach)) layers can be trained; \
                 normalisation would bring every layer's sums back to one size, a shortcut would hand the gradient on as it is.
                 """,
                 evidence: [
                     .init("plain hidden layers", Double(run.count), expected: "at most 6ξ = \(short(reach))"),
-                    .init("χ of a layer", chi, expected: "about 1"),
-                    .init("gradient size left in front", exp(sum / 2), expected: "0.05 to 20"),
+                    .init(isSignal ? "factor of a layer" : "χ of a layer", chi, expected: "about 1"),
+                    .init(
+                        isSignal ? "signal size left behind" : "gradient size left in front", exp(sum / 2),
+                        expected: "0.05 to 20"),
                 ],
                 suggestions: [
                     .init("residual", "y = x + f(x) hands the gradient on undiminished"),

@@ -52,6 +52,7 @@ extension Rule {
                     .init("what is left of the start", left, expected: "below 0.01"),
                 ],
                 suggestions: [
+                    .init("movingStatistics", "a tenth of every new batch, and they are soon those of the data"),
                     .init("layerNorm", "needs no running statistics"),
                     .init("trainLonger", "gives slow averages the time they need"),
                 ]))

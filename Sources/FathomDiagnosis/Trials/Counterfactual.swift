@@ -12,7 +12,7 @@ public struct Counterfactual: Sendable, Codable {
     /// The same skill in so many times less work is a difference that matters.
     static let smallestSpeedup = 3.0
 
-    /// The rule that found the setting suspicious.
+    /// The rule that found the setting suspicious; where a label was checked, the code of the fault it names.
     public let rule: String
     /// The remedy that put it right.
     public let remedy: String

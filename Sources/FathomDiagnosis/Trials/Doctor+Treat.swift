@@ -33,7 +33,12 @@ extension Doctor {
     ///
     /// - Returns: one answer for each of the most suspicious findings that has a remedy.
     func weigh(_ diagnosis: Diagnosis, stop: StopRequest = StopRequest()) throws -> [Counterfactual] {
-        let suspects = Array(diagnosis.suspects.prefix(Self.mostSuspects))
+        try weigh(diagnosis.suspects, in: diagnosis, stop: stop)
+    }
+
+    /// The same for what somebody else suspects.
+    func weigh(_ all: [Finding], in diagnosis: Diagnosis, stop: StopRequest) throws -> [Counterfactual] {
+        let suspects = Array(all.prefix(Self.mostSuspects))
         guard !suspects.isEmpty else { return [] }
         var trials = try Trials(self, diagnosis, stop, runs: 5 * (suspects.count + 1))
         return try trials.weigh(suspects)
