@@ -100,20 +100,19 @@ def run_fathom(a, seed):
     count = sum(os.path.getsize(f) for f in files(a.data, "train")) // 3073
     steps = a.epochs * -(-count // 128)
     out = f"{os.environ.get('TMPDIR', '/tmp')}/resnet20-{os.getpid()}-{seed}"
-    settings = ["data.name=cifar10", f"data.folder={os.path.abspath(a.data)}", "data.scaling=channels", "data.validation=0",
+    settings = [f"data.folder={os.path.abspath(a.data)}", "data.scaling=channels", "data.validation=0",
                 "data.augment.crop=4", "data.augment.flip=true", "optimizer.momentum=0.9", "optimizer.weightDecay=0.0001",
                 "schedule.name=milestones", f"schedule.steps=[{steps // 2}, {steps * 3 // 4}]"]
-    command = [a.fathom, "train", "--model", "resNet 20", "--optimizer", "sgd", "--lr", "0.1", "--batch", "128", "--json",
+    command = [a.fathom, "train", "--data", "cifar10", "--model", "resNet 20", "--optimizer", "sgd", "--lr", "0.1", "--batch", "128", "--json",
                "--epochs", str(a.epochs), "--seed", str(seed), "--threads", str(a.threads), "--out", out]
     command += [word for s in settings for word in ("--set", s)]
     curve, test = [], None
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as p:
         for line in p.stdout:
             r = json.loads(line)
-            if os.environ.get("VERBOSE"):
-                print(line, end="", file=sys.stderr)
             if r.get("event") == "epoch":
-                curve.append(r["loss"])
+                curve.append(r["trainLoss"])
+                test = r["test"]["accuracy"]
                 print(f"fathom {seed}: epoch {len(curve)}, loss {curve[-1]:.4f}", file=sys.stderr)
     if p.returncode:
         sys.exit(p.returncode)

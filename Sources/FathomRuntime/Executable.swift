@@ -57,7 +57,6 @@ public final class Executable {
     private let kept: Memory
     private let keptCount: Int
     private var keptVersion: Int?
-    private let writesState: Bool
     private let turnBytes: Int
     /// Floats of `probes` that hold results.
     private let observationCount: Int
@@ -106,11 +105,6 @@ public final class Executable {
         kept = Memory(count: keptFloats)
         let homes = buffers.map(\.home)
         keptCount = instructions.prefix { $0.accesses.contains { $0.writes && homes[$0.buffer] == .kept } }.count
-        writesState = instructions.contains {
-            $0.accesses.contains { access in
-                if access.writes, case .state = homes[access.buffer] { true } else { false }
-            }
-        }
         observationCount = buffers.reduce(0) { end, b in
             b.home == .observation ? max(end, b.offset + b.count.resolved(maxBatch)) : end
         }
@@ -235,7 +229,7 @@ public final class Executable {
     }
 
     private func noteRun() {
-        if writesState { state.noteChange() } else { keptVersion = state.version }
+        if graph.updates.isEmpty { keptVersion = state.version } else { state.noteChange() }
     }
 
     /// The values of an output after a run with `batch` rows; integers are converted. Empty for an unknown name or a batch
@@ -549,7 +543,7 @@ public final class Executable {
             case .host(let id): c.imm = grouping.hostValue(id, batch: batch)
             }
             if let pass = op.pass { (c.pass, c.pass_ops) = (UInt8(pass.loop.rawValue), UInt8(clamping: pass.count)) }
-            c.kept = op.isKept ? 1 : 0
+            c.kept = UInt8(op.kept.rawValue)
             c.extra = op.extra
             if let index = op.index {
                 c.extra = UInt32(clamping: max(index.inner.resolved(batch), 1))

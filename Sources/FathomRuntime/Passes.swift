@@ -97,14 +97,17 @@ extension Region {
         var maker = [Int?](repeating: nil, count: registers.count)
         var readers = [Set<Int>](repeating: [], count: registers.count)
         var isOutside = [Bool](repeating: false, count: registers.count)
+        var isSampled = [Bool](repeating: false, count: registers.count)
         for i in ops.indices {
             let first = ops[i].pass == nil ? owner.last ?? nil : i
             let own = first.flatMap { i < $0 + (ops[$0].pass?.count ?? 0) ? $0 : nil }
             owner.append(own)
             if let own { maker[ops[i].dst] = own } else { isOutside[ops[i].dst] = true }
             for r in ops[i].operands {
-                // A sum reads like a pass.
-                if own != nil || ops[i].opcode == FK_SUM_ROWS {
+                // A sample finds a tile wherever it lies; a sum reads like a pass.
+                if ops[i].opcode == FK_SAMPLE {
+                    isSampled[r] = true
+                } else if own != nil || ops[i].opcode == FK_SUM_ROWS {
                     readers[r].insert(own ?? i)
                 } else {
                     isOutside[r] = true
@@ -118,7 +121,8 @@ extension Region {
         }
         for i in ops.indices where owner[i] != nil {
             let dst = ops[i].dst
-            ops[i].isKept = registers[dst].kind == .write || isOutside[dst] || !readers[dst].isEmpty
+            let isRead = registers[dst].kind == .write || isOutside[dst] || !readers[dst].isEmpty
+            ops[i].kept = isRead ? FK_KEPT : isSampled[dst] ? FK_KEPT_WATCHED : FK_DROPPED
         }
     }
 }

@@ -200,7 +200,7 @@ struct Region {
         /// Of the first operation of a pass: its loop, and how many operations it takes the place of.
         var pass: (loop: fk_pass, count: Int)? = nil
         /// Whether a result of a pass is stored.
-        var isKept = true
+        var kept = FK_KEPT
         /// The extent and what lies inside it, of an index.
         var index: (inner: Count, extent: Count)? = nil
 

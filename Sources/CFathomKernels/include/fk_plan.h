@@ -40,7 +40,7 @@ enum fk_opcode {
 };
 
 // Operations on whole tiles that follow one another and have a loop of their own, which keeps what is between them in
-// registers (see Region.findPasses). An operation's result is stored where it is `kept`; reductions always are.
+// registers (see Region.findPasses). An operation's result is stored where it is `kept` (fk_kept); reductions always are.
 typedef enum {
     FK_PASS_NONE,
     FK_PASS_ADD_SUM,            // t = a + b; Σt
@@ -52,6 +52,12 @@ typedef enum {
     FK_PASS_CENTRE,             // t = ((g − m) − h·n)·s; Σt
     FK_PASS_CENTRE_ADD          // t = ((g − m) − h·n)·s + a; Σt
 } fk_pass;
+
+typedef enum {
+    FK_DROPPED,
+    FK_KEPT,
+    FK_KEPT_WATCHED             // in watched runs, for a sample
+} fk_kept;
 
 typedef struct {
     uint16_t opcode, kind;      // kind: of the destination

@@ -129,12 +129,14 @@ struct CaseData {
         }
         var options = DatasetCatalog.Options()
         options.scaled = false
-        if let sets = places.sets { options.systemFolders = [sets] + options.systemFolders }
-        if name == "cifar10", let sets = places.sets, let parts = try smallCIFAR(sets + "/cifar10") {
-            notes.note("CIFAR-10 from \(parts.train.rowCount) training and \(parts.test.rowCount) test pictures")
-            return (parts.train, parts.test, 255)
+        // What is named on the command line comes before what lies elsewhere.
+        if let own = places.sets.map({ $0 + "/" + name }), FileManager.default.fileExists(atPath: own) {
+            options.path = own
         }
         let split = try DatasetCatalog.load(name, options: options)
+        if split.train.rowCount < (try DatasetCatalog.entry(named: name).rowCounts.first ?? 0) {
+            notes.note("\(name) from \(split.train.rowCount) training and \(split.test.rowCount) test pictures")
+        }
         return (split.train, split.test, 255)
     }
 
@@ -153,19 +155,6 @@ struct CaseData {
             }
         }
         return nil
-    }
-
-    /// A part of CIFAR-10 in its binary layout: `train-*.bin` and `test-*.bin`.
-    private static func smallCIFAR(_ folder: String) throws(DataError) -> (train: Dataset, test: Dataset)? {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted() ?? []
-        guard let train = names.first(where: { $0.hasPrefix("train-") && $0.hasSuffix(".bin") }),
-            let test = names.first(where: { $0.hasPrefix("test-") && $0.hasSuffix(".bin") })
-        else { return nil }
-        do throws(FormatError) {
-            return (
-                try CIFARReader.read(paths: [folder + "/" + train]), try CIFARReader.read(paths: [folder + "/" + test])
-            )
-        } catch { throw .format(error) }
     }
 
     // MARK: Parts
