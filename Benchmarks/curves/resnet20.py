@@ -1,5 +1,7 @@
-"""ResNet-20 by the recipe of He et al. 2015 in PyTorch and in Fathom, from each one's own random numbers: do their loss
-curves agree within what the seed does?
+"""ResNet-20 by the recipe of He et al. 2015 in PyTorch and in Fathom: do their loss curves agree within what the seed does?
+
+Without a warm-up the first weights decide much at this rate, so that both begin with the same ones, Fathom's; the order of the
+rows, crops and flips are each one's own. With `--own-weights` the weights are, too.
 
 The recipe: momentum 0.9, rate 0.1, a tenth of it after a half and again after three quarters of the steps, weight decay 1e-4,
 batches of 128, crops of the picture padded by 4, flips, He's weights, shortcuts without parameters (option A).
@@ -9,7 +11,7 @@ batches of 128, crops of the picture padded by 4, flips, He's weights, shortcuts
 DIR holds CIFAR-10's binary files; of a smaller set all rows are taken. One JSON line a run, then the table of
 `Docs/Images.md`. `--only torch` or `--only fathom` runs one of the two, and `--tables RECORDS` prints the table of lines kept.
 """
-import argparse, glob, json, os, statistics, subprocess, sys, time
+import argparse, glob, json, os, subprocess, sys, tempfile, time
 
 
 def arguments():
@@ -17,6 +19,7 @@ def arguments():
     p.add_argument("--data"), p.add_argument("--fathom", default="../.build/release/fathom")
     p.add_argument("--epochs", type=int, default=30), p.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     p.add_argument("--threads", type=int, default=2), p.add_argument("--only", choices=["torch", "fathom"])
+    p.add_argument("--own-weights", action="store_true")
     p.add_argument("--tables", metavar="RECORDS")
     return p.parse_args()
 
@@ -30,6 +33,22 @@ def rows(folder, kind):
     import numpy as np
     rows = np.concatenate([np.fromfile(f, np.uint8) for f in files(folder, kind)]).reshape(-1, 3073)
     return rows[:, 1:].reshape(-1, 3, 32, 32).astype(np.float32), rows[:, 0].astype(np.int64)
+
+
+def first_weights(a, seed):
+    """Fathom's, by an epoch with a rate that moves nothing."""
+    import numpy as np, struct
+    with tempfile.TemporaryDirectory() as folder:
+        command = fathom_command(a, seed, folder + "/run", 1, "1e-30", [])
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        state = open(glob.glob(folder + "/run/checkpoints/step-*/state.safetensors")[0], "rb").read()
+    size = struct.unpack("<Q", state[:8])[0]
+    found = {}
+    for name, entry in json.loads(state[8:8 + size]).items():
+        if name.endswith(".weight") and entry["dtype"] == "F32":
+            first, last = entry["data_offsets"]
+            found[name] = np.frombuffer(state[8 + size + first:8 + size + last], np.float32).reshape(entry["shape"]).copy()
+    return found
 
 
 def run_torch(a, seed):
@@ -61,6 +80,16 @@ def run_torch(a, seed):
     head = nn.Linear(64, 10)
     nn.init.xavier_uniform_(head.weight), nn.init.zeros_(head.bias)
     net = nn.Sequential(conv(3, 16), nn.BatchNorm2d(16), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
+    if not a.own_weights:
+        weights = first_weights(a, seed)
+
+        def take(layer, name):
+            value = torch.from_numpy(weights[name + ".weight"])
+            layer.weight.data.copy_(value.t() if value.ndim == 2 else value.permute(3, 2, 0, 1))
+
+        take(net[0], "convolution1"), take(head, "dense1")
+        for i, block in enumerate(blocks):
+            take(block.c0, f"residual{i + 1}.convolution1"), take(block.c1, f"residual{i + 1}.convolution2")
     net = net.to(memory_format=torch.channels_last)
 
     (x, y), (tx, ty) = rows(a.data, "train"), rows(a.data, "test")
@@ -96,24 +125,28 @@ def run_torch(a, seed):
     return curve, right / len(tx)
 
 
+def fathom_command(a, seed, out, epochs, rate, settings):
+    settings = [f"data.folder={os.path.abspath(a.data)}", "data.scaling=channels", "data.validation=0"] + settings
+    command = [a.fathom, "train", "--data", "cifar10", "--model", "resNet 20", "--optimizer", "sgd", "--lr", rate,
+               "--batch", "128", "--json", "--epochs", str(epochs), "--seed", str(seed), "--threads", str(a.threads), "--out", out]
+    return command + [word for s in settings for word in ("--set", s)]
+
+
 def run_fathom(a, seed):
     count = sum(os.path.getsize(f) for f in files(a.data, "train")) // 3073
     steps = a.epochs * -(-count // 128)
-    out = f"{os.environ.get('TMPDIR', '/tmp')}/resnet20-{os.getpid()}-{seed}"
-    settings = [f"data.folder={os.path.abspath(a.data)}", "data.scaling=channels", "data.validation=0",
-                "data.augment.crop=4", "data.augment.flip=true", "optimizer.momentum=0.9", "optimizer.weightDecay=0.0001",
+    settings = ["data.augment.crop=4", "data.augment.flip=true", "optimizer.momentum=0.9", "optimizer.weightDecay=0.0001",
                 "schedule.name=milestones", f"schedule.steps=[{steps // 2}, {steps * 3 // 4}]"]
-    command = [a.fathom, "train", "--data", "cifar10", "--model", "resNet 20", "--optimizer", "sgd", "--lr", "0.1", "--batch", "128", "--json",
-               "--epochs", str(a.epochs), "--seed", str(seed), "--threads", str(a.threads), "--out", out]
-    command += [word for s in settings for word in ("--set", s)]
     curve, test = [], None
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as p:
-        for line in p.stdout:
-            r = json.loads(line)
-            if r.get("event") == "epoch":
-                curve.append(r["trainLoss"])
-                test = r["test"]["accuracy"]
-                print(f"fathom {seed}: epoch {len(curve)}, loss {curve[-1]:.4f}", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        command = fathom_command(a, seed, folder + "/run", a.epochs, "0.1", settings)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as p:
+            for line in p.stdout:
+                r = json.loads(line)
+                if r.get("event") == "epoch":
+                    curve.append(r["trainLoss"])
+                    test = r["test"]["accuracy"]
+                    print(f"fathom {seed}: epoch {len(curve)}, loss {curve[-1]:.4f}", file=sys.stderr)
     if p.returncode:
         sys.exit(p.returncode)
     return curve, test
@@ -121,19 +154,14 @@ def run_fathom(a, seed):
 
 def table(records):
     peers = {}
-    for r in records:
+    for r in sorted(records, key=lambda r: r["seed"]):
         peers.setdefault(r["peer"], []).append(r)
     epochs = len(records[0]["curve"])
-    marks = sorted({1, epochs // 6, epochs // 2, epochs // 2 + 1, epochs * 3 // 4, epochs})
-
-    def cell(values, digits=3):
-        spread = statistics.stdev(values) if len(values) > 1 else 0
-        return f"{statistics.mean(values):.{digits}f} ± {spread:.{digits}f}"
-
+    marks = sorted({1, epochs // 4, epochs // 2, epochs // 2 + 1, epochs * 3 // 4, epochs})
     print("| epoch | " + " | ".join(peers) + " |\n|---:|" + "---|" * len(peers))
     for m in marks:
-        print(f"| {m} | " + " | ".join(cell([r["curve"][m - 1] for r in rs]) for rs in peers.values()) + " |")
-    print("| test accuracy, % | " + " | ".join(cell([100 * r["test"] for r in rs], 1) for rs in peers.values()) + " |")
+        print(f"| {m} | " + " | ".join(", ".join(f"{r['curve'][m - 1]:.3f}" for r in rs) for rs in peers.values()) + " |")
+    print("| test accuracy, % | " + " | ".join(", ".join(f"{100 * r['test']:.1f}" for r in rs) for rs in peers.values()) + " |")
 
 
 def main():

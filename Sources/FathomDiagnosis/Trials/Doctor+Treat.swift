@@ -88,7 +88,7 @@ private struct Trials {
     private var share = 1.0
     /// Whether every run costs so much that fewer are made.
     private var isThrifty = false
-    private static let leastSteps = 60.0
+    private static let leastSteps = 100.0
     /// The most work of one run.
     private var runLimit = Double.infinity
     /// Treatments that are compared with the control in the finals.
