@@ -40,7 +40,8 @@ import Testing
         "dense 6 relu, highway, highway activation=tanh, dense 3",
         "parallel [dense 4 tanh, sequential [dense 4 relu, dense 4]], dense 8 selu, dense 3",
         "sequential [dense 8 sigmoid, dense 8, dense 8, prelu, dense 3]",
-        "dense 8, batchNorm momentum=0, relu, dense 3", "dense 8 glu, maxout 6, layerNorm, dense 5 leakyRelu(0.2), dense 3 relu",
+        "dense 8, batchNorm momentum=0, relu, dense 3",
+        "dense 8 glu, maxout 6, layerNorm, dense 5 leakyRelu(0.2), dense 3 relu",
         "dense 3", "dense 8 relu, maxout 3",
     ]
 
@@ -138,7 +139,8 @@ import Testing
             try Self.model("movingStatistics", "dense 8, batchNorm momentum=0, relu, dense 8 relu, dense 3")
                 == "dense 8, batchNorm, relu, dense 8, relu, dense 3")
         #expect(
-            try Self.treated("movingStatistics", Self.evidence("dense 8, batchNorm momentum=0.01, relu, dense 3")) == nil)
+            try Self.treated("movingStatistics", Self.evidence("dense 8, batchNorm momentum=0.01, relu, dense 3"))
+                == nil)
         let single = try Self.evidence("dense 8 relu, dense 3") { $0.training.batch = 1 }
         #expect(try Self.treated("batchNorm", single) == nil)
     }

@@ -73,7 +73,9 @@ private func recall(of answers: ClassificationReport, trainedOn counts: [Int]) -
         let classes = answers.confusion.indices.filter { counts.indices.contains($0) && matches(Double(counts[$0])) }
         let rows = classes.map { answers.confusion[$0].reduce(0, +) }
         guard rows.reduce(0, +) >= 20 else { return nil }
-        let recalls = zip(classes, rows).filter { $0.1 > 0 }.map { Double(answers.confusion[$0.0][$0.0]) / Double($0.1) }
+        let recalls = zip(classes, rows).filter { $0.1 > 0 }.map {
+            Double(answers.confusion[$0.0][$0.0]) / Double($0.1)
+        }
         return recalls.reduce(0, +) / Double(max(recalls.count, 1))
     }
     guard let rare = mean(where: { $0 < equal / 2 }), let frequent = mean(where: { $0 >= equal }), frequent > 0 else {
