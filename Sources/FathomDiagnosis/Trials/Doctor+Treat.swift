@@ -88,7 +88,7 @@ private struct Trials {
     private var share = 1.0
     /// Whether every run costs so much that fewer are made.
     private var isThrifty = false
-    private static let leastSteps = 100.0
+    private static let leastSteps = 60.0
     /// The most work of one run.
     private var runLimit = Double.infinity
     /// Treatments that are compared with the control in the finals.
@@ -591,8 +591,8 @@ private struct Trials {
             // one start in five fails, more are made while they cost a small part of the whole.
             let isOpen = seems || gain.interval().upperBound >= settings.smallestGain
             let cost = Double(used.count) * (work(control) + work(candidate))
-            // Of a large network less is tried, and what is may cost more.
-            let isCheap = cost <= settings.budget / (seems ? isThrifty ? 1 : 4 : 16)
+            // Of a large network less is tried, and what is may cost more, up to twice the whole.
+            let isCheap = cost <= settings.budget * (seems ? isThrifty ? 2 : 0.25 : 0.0625)
             guard isOpen, moved, look + 1 < Self.looks.count, look == 0 && seems || isCheap, !stop.isRequested else {
                 let verdict: Treatment.Verdict = isGain ? .gainWithoutMechanism : moved ? .symptomGone : .noGain
                 return trial(candidate, used, verdict, moved: moved, speed)
