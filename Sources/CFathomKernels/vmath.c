@@ -3,7 +3,8 @@
 #define FK_DECLARE(isa) \
     void fk_vmath_apply_##isa(int function, const float *x, const float *y, float *out, int64_t n); \
     void fk_vmath_random_##isa(int32_t *out, uint64_t first, int64_t n, uint32_t seed_lo, uint32_t seed_hi, \
-                               uint32_t step, uint32_t stream);
+                               uint32_t step, uint32_t stream); \
+    void fk_vmath_normals_##isa(const int32_t *words, double *cosines, double *sines, int64_t pairs);
 FK_DECLARE(base)
 #if defined(__x86_64__)
 FK_DECLARE(avx2)
@@ -45,6 +46,18 @@ bool fk_vmath_random_bits(int isa, int32_t *out, uint64_t first, int64_t n, uint
     case FK_VMATH_AVX512: fk_vmath_random_avx512(out, first, n, seed_lo, seed_hi, step, stream); break;
 #endif
     default: fk_vmath_random_base(out, first, n, seed_lo, seed_hi, step, stream);
+    }
+    return true;
+}
+
+bool fk_vmath_normals(int isa, const int32_t *words, double *cosines, double *sines, int64_t pairs) {
+    if (!available(isa)) return false;
+    switch (isa) {
+#if defined(__x86_64__)
+    case FK_VMATH_AVX2: fk_vmath_normals_avx2(words, cosines, sines, pairs); break;
+    case FK_VMATH_AVX512: fk_vmath_normals_avx512(words, cosines, sines, pairs); break;
+#endif
+    default: fk_vmath_normals_base(words, cosines, sines, pairs);
     }
     return true;
 }

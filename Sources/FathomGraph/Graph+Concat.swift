@@ -20,7 +20,7 @@ extension Graph {
         return try rebuilt { (graph: inout Graph, node: Node, inputs: [NodeID]) throws(GraphError) -> NodeID in
             position += 1
             guard node.op == .binary(.add), !isInner[order[position]] else {
-                return try graph.add(node.op, inputs, type: node.type)
+                return graph.append(node, inputs)
             }
             // The terms of the sum, as far as single-use additions go.
             var terms: [NodeID] = []
@@ -38,18 +38,18 @@ extension Graph {
             for id in terms {
                 guard case .pad(let axis, let low, _, 0) = graph[id].op, common ?? axis == axis,
                     let extent = graph.shape(of: graph[id].inputs[0])[axis].fixedValue
-                else { return try graph.add(node.op, inputs, type: node.type) }
+                else { return graph.append(node, inputs) }
                 common = axis
                 parts.append((low, graph[id].inputs[0], extent))
             }
             parts.sort { $0.low < $1.low }
             var end = 0
             for part in parts {
-                if part.low != end { return try graph.add(node.op, inputs, type: node.type) }
+                if part.low != end { return graph.append(node, inputs) }
                 end += part.extent
             }
             guard let axis = common, .fixed(end) == node.type.shape[axis] else {
-                return try graph.add(node.op, inputs, type: node.type)
+                return graph.append(node, inputs)
             }
             return try graph.add(.concat(axis: axis), parts.map(\.id))
         }.removingDeadNodes()

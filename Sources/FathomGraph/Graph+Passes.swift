@@ -2,7 +2,7 @@ extension Graph {
     /// The graph without nodes that no output or update needs.
     public func removingDeadNodes() throws(GraphError) -> Graph {
         try rebuilt { (graph: inout Graph, node: Node, inputs: [NodeID]) throws(GraphError) -> NodeID in
-            try graph.add(node.op, inputs, type: node.type)
+            graph.append(node, inputs)
         }
     }
 
@@ -19,7 +19,7 @@ extension Graph {
     private func inliningOnce(keeping kernels: Set<String>) throws(GraphError) -> Graph {
         try rebuilt { (graph: inout Graph, node: Node, inputs: [NodeID]) throws(GraphError) -> NodeID in
             guard case .call(let fused) = node.op, !kernels.contains(fused.name) else {
-                return try graph.add(node.op, inputs, type: node.type)
+                return graph.append(node, inputs)
             }
             return try fused.body(&graph, inputs)
         }

@@ -21,7 +21,7 @@ extension Graph {
             case .sum(let a): (axes, rebuild) = (a, { .sum(axes: $0) })
             case .max(let a): (axes, rebuild) = (a, { .max(axes: $0) })
             case .min(let a): (axes, rebuild) = (a, { .min(axes: $0) })
-            default: return try graph.add(node.op, inputs, type: node.type)
+            default: return graph.append(node, inputs)
             }
             let shape = graph.shape(of: inputs[0])
             if axes.count > 1, axes.sorted() == Array(0..<axes.count), axes.count == shape.rank - 1,
@@ -33,7 +33,7 @@ extension Graph {
             let long = axes.filter { shape[$0] != .fixed(1) }
             guard long.count > 1, long.count == shape.dims.count(where: { $0 != .fixed(1) }), let last = long.max()
             else {
-                return try graph.add(node.op, inputs, type: node.type)
+                return graph.append(node, inputs)
             }
             let partial = try graph.add(rebuild([last]), inputs)
             let rest = axes.filter { $0 != last }.map { $0 > last ? $0 - 1 : $0 }

@@ -56,6 +56,15 @@ public struct Graph: Sendable {
                 bits = 0
             }
         }
+
+        /// Operation and operands tell most nodes apart, and where there are no operands the type; comparing does the rest.
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(node.op)
+            for input in node.inputs { hasher.combine(input.raw) }
+            if node.inputs.isEmpty { hasher.combine(node.type) }
+            hasher.combine(node.scope)
+            hasher.combine(bits)
+        }
     }
 
     public init() {}
@@ -112,10 +121,17 @@ public struct Graph: Sendable {
             located.layer = currentLayer
             throw located
         }
-        if let same = identity(op, inputs, inferred) { return same }
+        return append(op, inputs, inferred)
+    }
+
+    /// Appends a node of another graph, whose operands have the types they have there, so that nothing needs a check.
+    mutating func append(_ node: Node, _ inputs: [NodeID]) -> NodeID { append(node.op, inputs, node.type) }
+
+    private mutating func append(_ op: Op, _ inputs: [NodeID], _ type: TensorType) -> NodeID {
+        if let same = identity(op, inputs, type) { return same }
         // The scalars of an update (a step size, a bias correction) belong to no layer: every parameter shares them.
-        let shared = phase == .update && inferred.shape.rank == 0
-        let node = Node(op: op, inputs: inputs, type: inferred, scope: shared ? 0 : scope, phase: phase)
+        let shared = phase == .update && type.shape.rank == 0
+        let node = Node(op: op, inputs: inputs, type: type, scope: shared ? 0 : scope, phase: phase)
         let key = Key(node)
         if let id = known[key] { return id }
         let id = NodeID(nodes.count)

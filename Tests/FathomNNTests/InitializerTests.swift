@@ -2,6 +2,7 @@ import FathomGraph
 import FathomNN
 import FathomReference
 import FathomTestSupport
+import Foundation
 import Testing
 
 @Suite struct InitializerTests {
@@ -69,6 +70,22 @@ import Testing
         // The hash of no bytes is FNV-1a's offset basis.
         let philox = Philox(seed: (0x9abc_def0, 0x1234_5678), step: 0x8422_2325, stream: 0xcbf2_9ce4)
         for i in 0..<3000 { #expect(source.uniform() == Double(philox[UInt64(i)]) * 0x1p-32) }
+    }
+
+    /// Normal numbers use up two words a pair wherever uniform ones have left the stream.
+    @Test func normalNumbersFollowTheStream() {
+        for skipped in [0, 1, 2, 63, 64, 65, 1087] {
+            var source = RandomSource(seed: 5, name: "normal")
+            var words = source
+            for _ in 0..<skipped { #expect(source.uniform() == words.uniform()) }
+            for i in 0..<1500 {
+                let radius = (-2 * log(1 - words.uniform())).squareRoot()
+                let angle = 2 * Double.pi * words.uniform()
+                #expect(abs(source.normal() - radius * cos(angle)) < 1e-14, "\(skipped) words, pair \(i)")
+                #expect(abs(source.normal() - radius * sin(angle)) < 1e-14, "\(skipped) words, pair \(i)")
+            }
+            #expect(source.uniform() == words.uniform())
+        }
     }
 
     @Test func automaticChoosesByWhatFollows() throws {

@@ -175,6 +175,35 @@ struct VectorMathTests {
         }
     }
 
+    // MARK: Normal numbers
+
+    /// Box & Muller's formula in the system's double precision, at random words and at those where a quarter of a turn or the
+    /// logarithm's argument ends.
+    @Test func normalNumbersAreBoxAndMullers() {
+        let edges: [UInt32] = [
+            0, 1, 2, 0x1fff_ffff, 0x2000_0000, 0x2000_0001, 0x3fff_ffff, 0x4000_0000, 0x5fff_ffff, 0x6000_0000,
+            0x7fff_ffff, 0x8000_0000, 0xa000_0000, 0xc000_0000, 0xdfff_ffff, 0xe000_0000, 0xffff_fffe, 0xffff_ffff,
+        ]
+        let drawn = Self.words(Int32(FK_VMATH_BASE), 0, 4000, key: [1, 2], step: 3, stream: 4)
+        let words = edges.flatMap { a in edges.flatMap { [a, $0] } } + drawn
+        for isa in Self.instructionSets {
+            for pairs in [words.count / 2, 1, 7, 8, 17] {
+                var cosines = [Double](repeating: -77, count: pairs + 1)
+                var sines = cosines
+                let bits = words.prefix(2 * pairs).map { Int32(bitPattern: $0) }
+                #expect(fk_vmath_normals(isa, bits, &cosines, &sines, Int64(pairs)))
+                #expect(cosines[pairs] == -77 && sines[pairs] == -77, "wrote past the end")
+                for i in 0..<pairs {
+                    let radius = (-2 * log(1 - Double(words[2 * i]) * 0x1p-32)).squareRoot()
+                    let angle = 2 * Double.pi * (Double(words[2 * i + 1]) * 0x1p-32)
+                    // The formula's own angle is rounded to 4·10⁻¹⁶.
+                    #expect(abs(cosines[i] - radius * cos(angle)) <= 1e-15 * max(radius, 1), "pair \(i)")
+                    #expect(abs(sines[i] - radius * sin(angle)) <= 1e-15 * max(radius, 1), "pair \(i)")
+                }
+            }
+        }
+    }
+
     // MARK: Random words
 
     /// Philox4x32-10, one counter at a time, as published.

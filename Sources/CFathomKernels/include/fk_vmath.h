@@ -24,4 +24,8 @@ bool fk_vmath_apply(int isa, int function, const float *x, const float *y, float
 /// i % 4 of the counter (low and high half of i / 4, step, stream). The same on every instruction set.
 bool fk_vmath_random_bits(int isa, int32_t *out, uint64_t first, int64_t n, uint32_t seed_lo, uint32_t seed_hi,
                           uint32_t step, uint32_t stream);
+
+/// Normal numbers of mean 0 and variance 1, two from each pair of random words; an instruction set may round otherwise than
+/// another. False, with nothing written, where this machine lacks it.
+bool fk_vmath_normals(int isa, const int32_t *words, double *cosines, double *sines, int64_t pairs);
 #endif
