@@ -22,6 +22,25 @@ public struct Node: Hashable, Sendable {
     public let phase: Phase
 }
 
+extension Node {
+    /// Whether two nodes may be one. Constants go by their bits: 0 and −0 are equal but not the same, and NaN is the same as
+    /// itself though not equal.
+    fileprivate func isSame(as other: Node) -> Bool {
+        guard case .constant(let x) = op, case .constant(let y) = other.op else { return self == other }
+        return x.bitPattern == y.bitPattern && type == other.type && scope == other.scope && phase == other.phase
+    }
+
+    /// Equal for nodes that are the same. Operation and operands tell most nodes apart, and where there are no operands the type.
+    fileprivate var sharingHash: Int {
+        var hasher = Hasher()
+        if case .constant(let value) = op { hasher.combine(value.bitPattern) } else { hasher.combine(op) }
+        for input in inputs { hasher.combine(input.raw) }
+        if inputs.isEmpty { hasher.combine(type) }
+        hasher.combine(scope)
+        return hasher.finalize()
+    }
+}
+
 /// A computation: an append-only array of nodes, operands always before their users.
 ///
 /// Every transformation (differentiation, probes, fusion, export) takes a graph and returns a graph. Equal nodes of one
@@ -35,44 +54,18 @@ public struct Graph: Sendable {
     /// New values of state entries, written when the step ends.
     public var updates: [(path: String, node: NodeID)] = []
 
-    private var known: [Key: NodeID] = [:]
+    private var table = NodeTable()
     private var scopeIndex: [String: Int32] = ["": 0]
     private var scope: Int32 = 0
     /// The phase new nodes get.
     public var phase = Phase.forward
-
-    /// What makes two nodes one. Constants go by their bits: 0 and −0 are equal but not the same, and NaN is the same as
-    /// itself though not equal.
-    private struct Key: Hashable {
-        let node: Node
-        let bits: UInt64
-
-        init(_ node: Node) {
-            if case .constant(let value) = node.op {
-                self.node = Node(op: .constant(0), inputs: [], type: node.type, scope: node.scope, phase: node.phase)
-                bits = value.bitPattern
-            } else {
-                self.node = node
-                bits = 0
-            }
-        }
-
-        /// Operation and operands tell most nodes apart, and where there are no operands the type; comparing does the rest.
-        func hash(into hasher: inout Hasher) {
-            hasher.combine(node.op)
-            for input in node.inputs { hasher.combine(input.raw) }
-            if node.inputs.isEmpty { hasher.combine(node.type) }
-            hasher.combine(node.scope)
-            hasher.combine(bits)
-        }
-    }
 
     public init() {}
 
     /// Makes room for so many nodes.
     mutating func reserve(_ count: Int) {
         nodes.reserveCapacity(count)
-        known.reserveCapacity(count)
+        table.reserve(count)
     }
 
     /// The node; read in place, without a copy.
@@ -132,12 +125,11 @@ public struct Graph: Sendable {
         // The scalars of an update (a step size, a bias correction) belong to no layer: every parameter shares them.
         let shared = phase == .update && type.shape.rank == 0
         let node = Node(op: op, inputs: inputs, type: type, scope: shared ? 0 : scope, phase: phase)
-        let key = Key(node)
-        if let id = known[key] { return id }
-        let id = NodeID(nodes.count)
+        let hash = node.sharingHash
+        if let place = table.find(hash, where: { nodes[$0].isSame(as: node) }) { return NodeID(place) }
+        table.insert(hash, nodes.count)
         nodes.append(node)
-        known[key] = id
-        return id
+        return NodeID(nodes.count - 1)
     }
 
     /// Operations that change nothing. Never `x * 0` or `x - x`: that would hide a NaN.

@@ -430,9 +430,9 @@ public final class Executable {
                 activation: 0, bf16: p.rounds, end: nil)
             (x.stride_a, x.stride_b, x.stride_c) = (m * k, k * nn, m * nn)
             x.batches = p.batches.map(n) ?? 1
-            if let update = p.update, let native = NativeProgram(update) {
+            if let update = p.update {
                 let kept = made.array(of: fk_native.self, 1)
-                kept.initialize(to: native.instruction(gradient: p.c) { pointer($0) })
+                kept.initialize(to: update.instruction(gradient: p.c) { pointer($0) })
                 x.update = UnsafePointer(kept)
                 let looks = made.array(of: fk_sample.self, p.samples.count)
                 for (i, look) in p.samples.enumerated() { looks[i] = sample(look, batch) }

@@ -101,19 +101,24 @@ struct Grouping {
     /// The group of every node that is not virtual.
     private(set) var groupOf: [Int?]
     /// Nodes whose value must be in memory.
-    private(set) var stored: Set<NodeID> = []
+    private(set) var stored: NodeSet
     /// Matrix products absorbed with the bias that is added to them: the addition → (product, bias).
     private(set) var biased: [NodeID: (product: NodeID, bias: NodeID)] = [:]
 
     /// Values written straight into some columns of a concatenation: the value → (concatenation, first column, its width).
     private(set) var columnTargets: [NodeID: (concat: NodeID, start: Int, width: Int)] = [:]
 
-    private var ancestors: [[UInt64]] = []
-    private var real: Set<NodeID> = []
+    /// For every group the groups that must run after it, a bit each.
+    private var followers: [[UInt64]] = []
+    /// Whether a group must run after another.
+    private var hasPredecessor: [Bool] = []
+    private var real: NodeSet
     private let live: [Bool]
-    private var absorbed: Set<NodeID> = []
+    /// What every broadcast stretches, because it is asked for many times.
+    private let broadcasts: [AxisPattern?]
+    private var absorbed: NodeSet
     /// Scalars made of constants and extents alone: known as soon as the batch size is, so no instruction computes them.
-    private(set) var hostScalars: Set<NodeID> = []
+    private(set) var hostScalars: NodeSet
     private let maxBatch: Int
     private let fusing: Bool
     /// Whether threads share out columns: where the forward pass needs statistics over the batch, a thread that has whole
@@ -127,8 +132,11 @@ struct Grouping {
         self.maxBatch = maxBatch
         self.fusing = fusing
         groupOf = Array(repeating: nil, count: graph.nodes.count)
+        let none = NodeSet(of: graph.nodes.count)
+        (stored, real, absorbed, hostScalars, readAgain) = (none, none, none, none, none)
         let live = graph.liveNodes
         self.live = live
+        broadcasts = graph.nodes.map { $0.op == .broadcast ? Self.pattern(ofBroadcast: $0, in: graph) : nil }
         // Images have too many rows for that.
         hasWindows = graph.nodes.enumerated().contains { i, node in live[i] && node.op.window != nil }
         prefersColumns =
@@ -161,8 +169,9 @@ struct Grouping {
 
     // MARK: Classification
 
-    func pattern(ofBroadcast id: NodeID) -> AxisPattern {
-        let node = graph[id]
+    func pattern(ofBroadcast id: NodeID) -> AxisPattern { broadcasts[id.index] ?? .irregular }
+
+    private static func pattern(ofBroadcast node: Node, in graph: Graph) -> AxisPattern {
         let (from, to) = (graph.shape(of: node.inputs[0]), node.type.shape)
         let lead = to.rank - from.rank
         return AxisPattern(to) { $0 < lead || from[$0 - lead] == .fixed(1) }
@@ -247,7 +256,7 @@ struct Grouping {
     // MARK: Uses
 
     /// Values that recomputing regions read.
-    private var readAgain: Set<NodeID> = []
+    private var readAgain: NodeSet
     /// For every node its readers.
     private var uses: [[Use]] = []
 
@@ -374,27 +383,29 @@ struct Grouping {
 
     private mutating func newGroup(_ id: NodeID, isRegion: Bool) -> Int {
         groups.append(Group(isRegion: isRegion, phase: graph[id].phase))
-        ancestors.append([])
+        followers.append([])
+        hasPredecessor.append(false)
         return groups.count - 1
     }
 
     private func isAncestor(_ a: Int, of g: Int) -> Bool {
-        a / 64 < ancestors[g].count && ancestors[g][a / 64] & (1 << UInt64(a % 64)) != 0
+        g / 64 < followers[a].count && followers[a][g / 64] & (1 << UInt64(g % 64)) != 0
     }
 
     private mutating func addEdge(from a: Int, to g: Int) {
-        var added = ancestors[a]
-        while added.count <= a / 64 { added.append(0) }
-        added[a / 64] |= 1 << UInt64(a % 64)
-        func isKnown(_ x: Int) -> Bool {
-            added.indices.allSatisfy { added[$0] & ~($0 < ancestors[x].count ? ancestors[x][$0] : 0) == 0 }
-        }
-        if isKnown(g) { return }
-        for x in groups.indices where x == g || isAncestor(g, of: x) {
-            if isKnown(x) { continue }
-            while ancestors[x].count < added.count { ancestors[x].append(0) }
-            for w in added.indices { ancestors[x][w] |= added[w] }
-        }
+        hasPredecessor[g] = true
+        if isAncestor(a, of: g) { return }
+        var added = followers[g]
+        while added.count <= g / 64 { added.append(0) }
+        added[g / 64] |= 1 << UInt64(g % 64)
+        follow(a, added)
+        guard hasPredecessor[a] else { return }
+        for x in groups.indices where isAncestor(x, of: a) { follow(x, added) }
+    }
+
+    private mutating func follow(_ a: Int, _ added: [UInt64]) {
+        while followers[a].count < added.count { followers[a].append(0) }
+        for w in added.indices { followers[a][w] |= added[w] }
     }
 
     private mutating func place(_ id: NodeID, in g: Int, _ uses: [Use]) {
@@ -708,17 +719,19 @@ struct Grouping {
         groups[a].nodes += groups[b].nodes
         groups[a].extents.merge(groups[b].extents) { x, _ in x }
         groups[b].nodes = []
+        follow(a, followers[b])
+        hasPredecessor[a] = hasPredecessor[a] || hasPredecessor[b]
         func clear(_ bit: Int, of x: Int) {
-            if bit / 64 < ancestors[x].count { ancestors[x][bit / 64] &= ~(1 << UInt64(bit % 64)) }
+            if bit / 64 < followers[x].count { followers[x][bit / 64] &= ~(1 << UInt64(bit % 64)) }
         }
-        let after = groups.indices.filter { $0 != a && $0 != b && (isAncestor(a, of: $0) || isAncestor(b, of: $0)) }
-        while ancestors[a].count < ancestors[b].count { ancestors[a].append(0) }
-        for w in ancestors[b].indices { ancestors[a][w] |= ancestors[b][w] }
         clear(a, of: a)
         clear(b, of: a)
-        for x in after {
+        var added = followers[a]
+        while added.count <= a / 64 { added.append(0) }
+        added[a / 64] |= 1 << UInt64(a % 64)
+        for x in groups.indices where x != a && (isAncestor(x, of: a) || isAncestor(x, of: b)) {
             clear(b, of: x)
-            addEdge(from: a, to: x)
+            if x != b { follow(x, added) }
         }
     }
 
@@ -790,7 +803,8 @@ struct Grouping {
 
     /// Values that after joining only their own region reads stay in the tile.
     private mutating func dropInnerStores() {
-        var outer = Set((graph.outputs.map(\.node) + graph.updates.map(\.node)).map { memory(of: $0) })
+        var outer = NodeSet(of: graph.nodes.count)
+        for id in graph.outputs.map(\.node) + graph.updates.map(\.node) { outer.insert(memory(of: id)) }
         for (i, readers) in uses.enumerated() {
             guard let g = groupOf[i], groups[g].isRegion else { continue }
             let isRead = readers.contains { reader in
@@ -801,10 +815,8 @@ struct Grouping {
         }
         outer.formUnion(readAgain)
         stored.formUnion(readAgain)
-        stored = stored.filter { id in
-            guard let g = groupOf[id.index], groups[g].isRegion else { return true }
-            return outer.contains(id)
-        }
+        let isInRegion = groupOf.map { g in g.map { groups[$0].isRegion } ?? false }
+        stored.keep { !isInRegion[$0.index] || outer.contains($0) }
     }
 
     /// Groups in an order that respects what they read, earliest first.

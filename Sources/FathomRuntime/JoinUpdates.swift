@@ -15,9 +15,10 @@ extension Lowering {
         let total = pairs.reduce(0) { $0 + ($1.product.m * $1.product.n).resolved(maxBatch) }
         if pairs.isEmpty || total < least { return }
         var dropped: Set<Int> = []
-        for (made, update, own, region, samples) in pairs {
+        for (made, update, own, program, samples) in pairs {
+            guard case .region(let region) = instructions[update].work else { continue }
             var product = own
-            product.update = region
+            product.update = program
             var looks: [Access] = []
             for i in samples {
                 guard case .sample(_, let sample) = instructions[i].work else { continue }
@@ -48,32 +49,31 @@ extension Lowering {
 
     /// Weight gradients that one known update alone reads, and that update, as places in the plan.
     private func productsAndUpdates(keeping kept: Set<Int>) -> [(
-        made: Int, update: Int, product: Product, region: Region, samples: [Int]
+        made: Int, update: Int, product: Product, program: NativeProgram, samples: [Int]
     )] {
-        var users: [Int: [Int]] = [:]
+        var users = [[Int]](repeating: [], count: buffers.count)
         for (i, x) in instructions.enumerated() {
-            for access in x.accesses where users[access.buffer]?.last != i {
-                users[access.buffer, default: []].append(i)
-            }
+            for access in x.accesses where users[access.buffer].last != i { users[access.buffer].append(i) }
         }
         /// Whether rows of a product, as it lies in memory, are kept for an observation.
         func isSample(_ i: Int, of product: Product) -> Bool {
             guard case .sample(product.c, let sample) = instructions[i].work else { return false }
             return sample.picked.rows == product.m && sample.picked.width == product.n
         }
-        var result: [(made: Int, update: Int, product: Product, region: Region, samples: [Int])] = []
+        var result: [(made: Int, update: Int, product: Product, program: NativeProgram, samples: [Int])] = []
         for (update, x) in instructions.enumerated() where x.phase == .update {
-            guard case .region(let region) = x.work, region.reduction == .none, NativeProgram(region) != nil,
+            guard case .region(let region) = x.work, region.reduction == .none,
                 region.registers.allSatisfy({ $0.width == nil })
             else { continue }
             let arrays = region.registers.filter { $0.extent == .full && $0.kind == .read }.compactMap(\.buffer)
             guard let gradient = arrays.first(where: { buffers[$0].home == .arena }), !kept.contains(gradient),
                 arrays.allSatisfy({ $0 == gradient || buffers[$0].home != .arena }),
-                let users = users[gradient], users.count >= 2, users.last == update,
+                case let users = users[gradient], users.count >= 2, users.last == update,
                 case .product(let product) = instructions[users[0]].work, product.c == gradient, product.ta,
                 !product.tb, users.dropFirst().dropLast().allSatisfy({ isSample($0, of: product) }),
                 product.bias == nil, product.batches == nil,
-                product.m.resolved(maxBatch) >= 32, product.n.resolved(maxBatch) >= 32
+                product.m.resolved(maxBatch) >= 32, product.n.resolved(maxBatch) >= 32,
+                let program = NativeProgram(region)
             else { continue }
             // From the product to the update nothing may touch what the update writes, or write what it reads; numbers
             // that it computes once a step can be moved before.
@@ -85,7 +85,7 @@ extension Lowering {
                         }
                     }
             }
-            if !conflict { result.append((users[0], update, product, region, Array(users.dropFirst().dropLast()))) }
+            if !conflict { result.append((users[0], update, product, program, Array(users.dropFirst().dropLast()))) }
         }
         return result
     }

@@ -95,6 +95,8 @@ struct Lowering {
     // MARK: Regions
 
     private mutating func lowerRegion(_ group: Group, _ index: Int) {
+        // The functions below would copy all of it at each use of `self.grouping`.
+        let grouping = grouping
         let split = group.split ?? (rows: Count(), columns: group.total)
         var region = Region(rows: split.rows, columns: split.columns, reduction: group.reduction, block: group.block)
         var registerOf: [NodeID: Int] = [:]

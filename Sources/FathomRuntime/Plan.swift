@@ -147,7 +147,7 @@ struct Product {
     /// Whether factors are rounded to bfloat16.
     var rounds = false
     /// A program that takes the place of storing C, which is one of its operands.
-    var update: Region?
+    var update: NativeProgram?
     /// Rows of C, which then has no memory, that are kept for observations.
     var samples: [Sample] = []
 }

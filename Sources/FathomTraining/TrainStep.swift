@@ -97,8 +97,6 @@ public final class TrainStep {
         let boundaries = probes.map { ProbePlan.gradientTargets($0, trace, parameters: parameters) } ?? []
         let gradients = try trace.graph.gradient(
             of: lossNode, withRespectTo: parameters.map(\.node) + boundaries)
-        let initial = trace.initialValues(seed: seed)
-        initializers = Dictionary(initial.map { ($0.declaration.path, $0.initializerName) }) { a, _ in a }
         slots = optimizer.slots(for: declarations, accumulates: microBatches > 1)
 
         // Parameters first, in order, then each slot in the same order: updates then run over one stretch of memory.
@@ -111,6 +109,12 @@ public final class TrainStep {
             }
         roles = ordered
         storage = StateStorage(ordered.map { ($0.0, $0.2.reduce(1, *)) })
+        var initializers: [String: String] = [:]
+        trace.drawInitialValues(seed: seed) { [storage] value in
+            storage.set(value.declaration.path, value.values)
+            initializers[value.declaration.path] = value.initializerName
+        }
+        self.initializers = initializers
 
         let rate = trace.input("learningRate", .scalar)
         let number = trace.input("step", .scalar)
@@ -140,7 +144,6 @@ public final class TrainStep {
         executable = try Executable(graph, maxBatch: batch, state: storage, team: team, options: options)
         probePlan?.locate(in: executable)
 
-        for value in initial { storage.set(value.declaration.path, value.values) }
         for slot in slots {
             switch slot.initial {
             // New memory is zero, and is best left alone until the first step: half of it may belong to slots.

@@ -36,7 +36,7 @@ extension Initializer {
         let bias = biasVariance == 0 ? "" : ", \(biasVariance)"
         return Initializer("critical(\(activation)\(bias))") { context in
             let deviation = (variance.value / Fan.inputs.count(context)).squareRoot()
-            return context.fill { deviation * $0.normal() }
+            return context.fillNormal { deviation * $0 }
         }
     }
 

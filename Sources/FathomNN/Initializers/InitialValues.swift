@@ -18,6 +18,13 @@ extension Trace {
     /// convolution's kernel) multiply both; of one axis both are its extent. A transposed convolution's weight has them
     /// exchanged, and with a stride only so many of its taps meet one output.
     public func initialValues(seed: UInt64) -> [InitialValue] {
+        var values: [InitialValue] = []
+        drawInitialValues(seed: seed) { values.append($0) }
+        return values
+    }
+
+    /// Hands out ``initialValues(seed:)`` one after the other, so that they need not all be in memory beside the state.
+    public func drawInitialValues(seed: UInt64, _ body: (InitialValue) -> Void) {
         var users: [[NodeID]]?
         // One rule for each activation, so that a critical variance is found once.
         var rules: [String: Initializer] = [:]
@@ -25,7 +32,7 @@ extension Trace {
         for node in graph.nodes where node.phase == .forward {
             if case .convolutionInputGradient(let window, _) = node.op { transposed[node.inputs[1]] = window }
         }
-        return declarations.map { declaration in
+        for declaration in declarations {
             var (fanIn, fanOut) = Self.fans(declaration.shape)
             if let window = transposed[declaration.node] {
                 (fanIn, fanOut) = (max(fanOut / max(window.axes.reduce(1) { $0 * $1.stride }, 1), 1), fanIn)
@@ -46,7 +53,7 @@ extension Trace {
                 // A user's rule with the wrong number of values; zeros stand out at once.
                 values = [Float](repeating: 0, count: declaration.count)
             }
-            return InitialValue(declaration: declaration, values: values, initializerName: initializer.name)
+            body(InitialValue(declaration: declaration, values: values, initializerName: initializer.name))
         }
     }
 

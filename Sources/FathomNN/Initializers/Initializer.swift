@@ -33,6 +33,24 @@ public struct Initializer: Sendable {
                 initialised = count
             }
         }
+
+        /// As many values as the shape holds, each made of one uniform number in [0, 1).
+        @inline(__always) mutating func fillUniform(_ value: (Double) -> Double) -> [Float] {
+            let count = count
+            return [Float](unsafeUninitializedCapacity: count) { values, initialised in
+                random.uniforms(count) { i, u in values.initializeElement(at: i, to: Float(value(u))) }
+                initialised = count
+            }
+        }
+
+        /// As many values as the shape holds, each made of one normal number of mean 0 and variance 1.
+        @inline(__always) mutating func fillNormal(_ value: (Double) -> Double) -> [Float] {
+            let count = count
+            return [Float](unsafeUninitializedCapacity: count) { values, initialised in
+                random.normals(count) { i, z in values.initializeElement(at: i, to: Float(value(z))) }
+                initialised = count
+            }
+        }
     }
 
     /// The name in configurations and reports, with its numbers: `normal(0.01)`.
@@ -74,13 +92,13 @@ extension Initializer {
 
     /// Uniform in low…high.
     public static func uniform(_ low: Double, _ high: Double) -> Initializer {
-        Initializer("uniform(\(low), \(high))") { context in context.fill { low + (high - low) * $0.uniform() } }
+        Initializer("uniform(\(low), \(high))") { context in context.fillUniform { low + (high - low) * $0 } }
     }
 
     /// Normal with the given standard deviation about `mean`.
     public static func normal(mean: Double = 0, standardDeviation: Double) -> Initializer {
         Initializer("normal(\(mean), \(standardDeviation))") { context in
-            context.fill { mean + standardDeviation * $0.normal() }
+            context.fillNormal { mean + standardDeviation * $0 }
         }
     }
 
@@ -101,9 +119,9 @@ extension Initializer {
     {
         Initializer(fan == defaultFan ? name : "\(name)(\(fan))") { context in
             let deviation = (numerator / fan.count(context)).squareRoot()
-            if isNormal { return context.fill { deviation * $0.normal() } }
+            if isNormal { return context.fillNormal { deviation * $0 } }
             let bound = deviation * 3.0.squareRoot()
-            return context.fill { (2 * $0.uniform() - 1) * bound }
+            return context.fillUniform { (2 * $0 - 1) * bound }
         }
     }
 
@@ -154,7 +172,7 @@ extension Initializer {
     public static func uniformByFan(bound: Double = 1) -> Initializer {
         Initializer("uniformByFan(\(bound))") { context in
             let limit = bound / Fan.inputs.count(context).squareRoot()
-            return context.fill { (2 * $0.uniform() - 1) * limit }
+            return context.fillUniform { (2 * $0 - 1) * limit }
         }
     }
 

@@ -56,4 +56,45 @@ public struct RandomSource: Sendable {
         spare = normals[words.count / 2 + pair]
         return normals[pair]
     }
+
+    // Sums of places cannot overflow; without checks the compiler makes vectors of both.
+
+    /// Hands `body` the next `count` uniform numbers, each with its place.
+    @inline(__always)
+    mutating func uniforms(_ count: Int, _ body: (Int, Double) -> Void) {
+        var i = 0
+        while i < count {
+            if used == words.count { fill() }
+            let n = min(words.count - used, count - i)
+            let first = used
+            words.withUnsafeBufferPointer { words in
+                for j in 0..<n { body(i &+ j, Double(UInt32(bitPattern: words[first &+ j])) * 0x1p-32) }
+            }
+            used += n
+            i += n
+        }
+    }
+
+    /// Hands `body` the next `count` normal numbers, each with its place.
+    @inline(__always)
+    mutating func normals(_ count: Int, _ body: (Int, Double) -> Void) {
+        var i = 0
+        while i < count {
+            if spare != nil || used % 2 != 0 || count - i < 2 || used == words.count {
+                body(i, normal())
+                i += 1
+                continue
+            }
+            if normals.isEmpty { normals = normalNumbers(from: words) }
+            let (pairs, first, half) = (min(words.count - used, count - i) / 2, used / 2, words.count / 2)
+            normals.withUnsafeBufferPointer { normals in
+                for j in 0..<pairs {
+                    body(i &+ 2 &* j, normals[first &+ j])
+                    body(i &+ 2 &* j &+ 1, normals[half &+ first &+ j])
+                }
+            }
+            used += 2 * pairs
+            i += 2 * pairs
+        }
+    }
 }

@@ -123,6 +123,11 @@ public final class Trace {
     /// One layer value in two places is a mistake, unless both are wrapped in ``Shared``.
     package func register(_ model: any Layer) { register(model, path: "", shared: false) }
 
+    /// Types of settings: no layer is in one, and to look for it would take longer than all the rest.
+    private static let plain = Set<ObjectIdentifier>(
+        ([Bool.self, Int.self, Double.self, String.self, Initializer.self, Activation.self, Activation?.self]
+            as [Any.Type]).map { ObjectIdentifier($0) })
+
     private func register(_ value: Any, path: String, shared: Bool) {
         let isShared = shared || value is any SharedLayer
         func join(_ label: String) -> String { path.isEmpty ? label : label.isEmpty ? path : "\(path).\(label)" }
@@ -146,7 +151,7 @@ public final class Trace {
                 continue
             }
             // A container may have parameters of its own, but has said already who its children are.
-            if container != nil { continue }
+            if container != nil || Self.plain.contains(ObjectIdentifier(type(of: child.value))) { continue }
             let label = child.label.map { $0.hasPrefix(".") ? "\(position)" : $0 } ?? "\(position)"
             if child.value is any Layer {
                 register(child.value, path: join(label), shared: isShared)
