@@ -6,7 +6,7 @@ rows, crops and flips are each one's own. With `--own-weights` the weights are, 
 The recipe: momentum 0.9, rate 0.1, a tenth of it after a half and again after three quarters of the steps, weight decay 1e-4,
 batches of 128, crops of the picture padded by 4, flips, He's weights, shortcuts without parameters (option A).
 
-    python curves/resnet20.py --data DIR --fathom ../.build/release/fathom --epochs 30 --seeds 1 2 3
+    python curves/resnet20.py --data DIR --fathom ../.build/release/fathom --epochs 20 --seeds 1 2 3
 
 DIR holds CIFAR-10's binary files; of a smaller set all rows are taken. One JSON line a run, then the table of
 `Docs/Images.md`. `--only torch` or `--only fathom` runs one of the two, and `--tables RECORDS` prints the table of lines kept.
@@ -17,7 +17,7 @@ import argparse, glob, json, os, subprocess, sys, tempfile, time
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data"), p.add_argument("--fathom", default="../.build/release/fathom")
-    p.add_argument("--epochs", type=int, default=30), p.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    p.add_argument("--epochs", type=int, default=20), p.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     p.add_argument("--threads", type=int, default=2), p.add_argument("--only", choices=["torch", "fathom"])
     p.add_argument("--own-weights", action="store_true")
     p.add_argument("--tables", metavar="RECORDS")

@@ -576,8 +576,9 @@ public final class Executable {
             tileRows = max(rows, 1)
             // A power of two, so that numbers per column repeat along the tile. Single operations read and write tiles over and
             // over, which are to stay in the first-level cache; passes do so once and gain by longer stretches of rows.
+            // Where nothing but sums reads memory, no tile has to stay anywhere, and a stretch of every row is read in place.
             let most = region.ops.contains { $0.pass != nil } ? 8192 : 2048
-            tileColumns = lanes
+            tileColumns = region.readsOnce ? 8 * lanes : lanes
             while tileColumns * 2 * max(rows, 1) <= most { tileColumns *= 2 }
         }
         let samples = made.array(of: fk_sample.self, region.samples.count)

@@ -248,6 +248,14 @@ struct Region {
 }
 
 extension Region {
+    /// Whether what has the domain's full extent is only read, and each array once.
+    var readsOnce: Bool {
+        registers.indices.allSatisfy { r in
+            registers[r].extent != .full
+                || registers[r].kind == .read && ops.count { $0.operands.contains(r) } == 1
+        }
+    }
+
     /// How tiles of a block join what register `r` holds: sum, maximum or minimum (as `fk_indexed.mode`).
     func joining(_ r: Int) -> UInt8 {
         switch ops.first(where: { $0.dst == r })?.opcode {

@@ -70,7 +70,7 @@ extension ClassificationReport {
         for label in classes.indices { out += "<th scope=\"col\"><span>\(name(label))</span></th>" }
         out += "<th scope=\"col\" class=\"recall\"><span>right</span></th></tr></thead><tbody>\n"
         for (label, counts) in confusion.enumerated() {
-            let total = counts.reduce(0, +) + unanswered[label]
+            let total = rows(of: label)
             out += "<tr><th scope=\"row\" title=\"\(name(label))\">\(name(label))</th>"
             for (predicted, count) in counts.enumerated() {
                 let share = total > 0 ? Double(count) / Double(total) : 0
@@ -81,8 +81,8 @@ extension ClassificationReport {
                 out += "\(name(label)) taken for \(name(predicted)): \(Words.count(count)) of \(Words.count(total))\">"
                 out += "<span>\(count == 0 ? "" : "\(count)")</span></td>"
             }
-            let recall = total > 0 ? "\(Int((100 * Double(counts[label]) / Double(total)).rounded())) %" : "—"
-            out += "<td class=\"recall\">\(recall)</td></tr>\n"
+            let recall = recall(of: label).map { "\(Int((100 * $0).rounded())) %" }
+            out += "<td class=\"recall\">\(recall ?? "—")</td></tr>\n"
         }
         return out + "</tbody></table></div>\n"
     }

@@ -52,6 +52,15 @@ public struct ClassificationReport: Sendable, Codable {
     /// The rows with the largest loss among those with a wrong answer, the worst first; empty where rows are no pictures.
     public let mistakes: [Example]
 
+    /// The rows of a class, those without an answer too.
+    public func rows(of label: Int) -> Int { confusion[label].reduce(0, +) + unanswered[label] }
+
+    /// The share of a class's rows that were answered with it; `nil` where it has none.
+    public func recall(of label: Int) -> Double? {
+        let total = rows(of: label)
+        return total > 0 ? Double(confusion[label][label]) / Double(total) : nil
+    }
+
     public var accuracy: Double {
         let right = confusion.indices.reduce(0) { $0 + confusion[$1][$1] }
         return rows > 0 ? Double(right) / Double(rows) : .nan
@@ -60,7 +69,7 @@ public struct ClassificationReport: Sendable, Codable {
     /// The most frequent mistakes.
     public var confusions: [Confusion] {
         confusion.enumerated().flatMap { label, counts -> [Confusion] in
-            let total = counts.reduce(0, +) + unanswered[label]
+            let total = rows(of: label)
             return counts.enumerated().filter { $0.offset != label && $0.element > 0 }.map {
                 Confusion(
                     label: label, predicted: $0.offset, count: $0.element, share: Double($0.element) / Double(total))

@@ -71,11 +71,8 @@ private func recall(of answers: ClassificationReport, trainedOn counts: [Int]) -
     let equal = Double(counts.reduce(0, +)) / Double(max(counts.count, 1))
     func mean(where matches: (Double) -> Bool) -> Double? {
         let classes = answers.confusion.indices.filter { counts.indices.contains($0) && matches(Double(counts[$0])) }
-        let rows = classes.map { answers.confusion[$0].reduce(0, +) }
-        guard rows.reduce(0, +) >= 20 else { return nil }
-        let recalls = zip(classes, rows).filter { $0.1 > 0 }.map {
-            Double(answers.confusion[$0.0][$0.0]) / Double($0.1)
-        }
+        guard classes.reduce(0, { $0 + answers.rows(of: $1) }) >= 20 else { return nil }
+        let recalls = classes.compactMap { answers.recall(of: $0) }
         return recalls.reduce(0, +) / Double(max(recalls.count, 1))
     }
     guard let rare = mean(where: { $0 < equal / 2 }), let frequent = mean(where: { $0 >= equal }), frequent > 0 else {
