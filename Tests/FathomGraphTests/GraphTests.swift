@@ -22,6 +22,25 @@ import Testing
         #expect(try g.add(.call(OpTable.swish(scale: 1)), [x]) != g.add(.call(OpTable.swish(scale: 2)), [x]))
     }
 
+    /// Ten thousand nodes, through every growth of the table: each is found again, in a copy of the graph too, and adding to the
+    /// copy leaves the first as it was.
+    @Test func manyNodesAreFoundAgain() throws {
+        var g = Graph()
+        let x = try floats(&g, "x", [.batch, 4])
+        var ids: [NodeID] = []
+        for i in 0..<10_000 { ids.append(try g.add(x, g.constant(Double(i), like: x))) }
+        let count = g.nodes.count
+        #expect(count == 20_001 && Set(ids).count == 10_000)
+        var copy = g
+        for i in 0..<10_000 {
+            #expect(try g.add(x, g.constant(Double(i), like: x)) == ids[i])
+            #expect(try copy.add(x, copy.constant(Double(i), like: x)) == ids[i])
+        }
+        _ = try copy.unary(.exp, x)
+        #expect(g.nodes.count == count && copy.nodes.count == count + 1)
+        #expect(try g.removingDeadNodes().nodes.isEmpty)
+    }
+
     @Test func nodesOfAnotherLayerOrPhaseStayApart() throws {
         var g = Graph()
         let x = try floats(&g, "x", [3])
