@@ -53,6 +53,7 @@ struct Lowering {
         }
         emitObservations()
         placeUpdates()
+        joinLosses()
     }
 
     // MARK: Buffers
@@ -634,8 +635,36 @@ struct Lowering {
         emit(
             id, graph[id].op.name,
             .crossEntropy(
-                logits: l, labels: y, gradient: g, scale: scale, isGradient: gradient != nil, into: into, rows: rows,
-                classes: shape[1].fixedValue ?? 0), cut: .rows(rows, granule: granule), accesses)
+                logits: l, labels: y, gradient: g, scale: scale, isGradient: gradient != nil, into: into, loss: nil,
+                rows: rows, classes: shape[1].fixedValue ?? 0), cut: .rows(rows, granule: granule), accesses)
+    }
+
+    /// The gradient of a cross-entropy knows all that the loss of the same rows needs: where the loss comes later, one pass over
+    /// the logits makes both.
+    private mutating func joinLosses() {
+        struct Rows: Hashable { var logits, labels: Int }
+        var gradients: [Rows: Int] = [:]
+        var dropped: Set<Int> = []
+        for (i, x) in instructions.enumerated() {
+            guard case .crossEntropy(let logits, let labels, _, _, let isGradient, let into, _, _, _) = x.work else {
+                continue
+            }
+            let key = Rows(logits: logits, labels: labels)
+            if isGradient {
+                gradients[key] = i
+            } else if let g = gradients[key], instructions[g].cut == x.cut,
+                case .crossEntropy(_, _, let gradient, let scale, _, let out, nil, let rows, let classes) =
+                    instructions[g].work
+            {
+                instructions[g].work = .crossEntropy(
+                    logits: logits, labels: labels, gradient: gradient, scale: scale, isGradient: true, into: out,
+                    loss: into, rows: rows, classes: classes)
+                instructions[g].accesses += x.accesses.filter { $0.buffer == into }
+                dropped.insert(i)
+            }
+        }
+        if dropped.isEmpty { return }
+        instructions = instructions.enumerated().filter { !dropped.contains($0.offset) }.map(\.element)
     }
 
     // MARK: Products
@@ -838,11 +867,10 @@ extension Instruction {
                 kind, source: swap(source), indices: indices.map(swap), into: swap(into), outer: outer, extent: extent,
                 inner: inner, taken: taken, mode: mode, along: along)
         case .crossEntropy(
-            let logits, let labels, let gradient, let scale, let isGradient, let into, let rows, let classes):
+            let logits, let labels, let gradient, let scale, let isGradient, let into, let loss, let rows, let classes):
             work = .crossEntropy(
                 logits: swap(logits), labels: swap(labels), gradient: gradient.map(swap), scale: scale,
-                isGradient: isGradient,
-                into: swap(into), rows: rows, classes: classes)
+                isGradient: isGradient, into: swap(into), loss: loss.map(swap), rows: rows, classes: classes)
         }
     }
 }

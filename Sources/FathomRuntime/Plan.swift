@@ -86,10 +86,10 @@ enum Work {
     case indexed(
         fk_kind, source: Int, indices: Int?, into: Int, outer: Count, extent: Count, inner: Count, taken: Count,
         mode: Int32, along: Bool)
-    /// `gradient` is a buffer of one number a row, or a number for all.
+    /// `gradient` is a buffer of one number a row, or a number for all; with `loss` the gradient writes the loss there too.
     case crossEntropy(
-        logits: Int, labels: Int, gradient: Int?, scale: NodeID?, isGradient: Bool, into: Int, rows: Count, classes: Int
-    )
+        logits: Int, labels: Int, gradient: Int?, scale: NodeID?, isGradient: Bool, into: Int, loss: Int?, rows: Count,
+        classes: Int)
     case convolution(Convolution)
     /// Keeps rows of `source` for an observation at the end of the step.
     case sample(source: Int, Sample)

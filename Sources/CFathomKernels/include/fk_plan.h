@@ -128,6 +128,7 @@ typedef struct {
     const float *g;             // gradient: per row, or NULL for `scale` in every row
     float scale;
     float *out;                 // forward: per row; gradient: rows × classes
+    float *loss;                // gradient: NULL, or where the loss of every row goes
 } fk_xent;
 
 // Elementwise programs with a loop of their own (see NativeProgram): constants, scalars, arrays read and written.
