@@ -639,29 +639,30 @@ struct Lowering {
                 rows: rows, classes: shape[1].fixedValue ?? 0), cut: .rows(rows, granule: granule), accesses)
     }
 
-    /// The gradient of a cross-entropy knows all that the loss of the same rows needs: where the loss comes later, one pass over
-    /// the logits makes both.
+    /// The gradient of a cross-entropy knows all that the loss of the same rows needs: one pass over the logits makes both,
+    /// unless the loss is read before.
     private mutating func joinLosses() {
         struct Rows: Hashable { var logits, labels: Int }
+        var losses: [Rows: Int] = [:]
         var gradients: [Rows: Int] = [:]
-        var dropped: Set<Int> = []
         for (i, x) in instructions.enumerated() {
-            guard case .crossEntropy(let logits, let labels, _, _, let isGradient, let into, _, _, _) = x.work else {
-                continue
-            }
-            let key = Rows(logits: logits, labels: labels)
-            if isGradient {
-                gradients[key] = i
-            } else if let g = gradients[key], instructions[g].cut == x.cut,
-                case .crossEntropy(_, _, let gradient, let scale, _, let out, nil, let rows, let classes) =
-                    instructions[g].work
-            {
-                instructions[g].work = .crossEntropy(
-                    logits: logits, labels: labels, gradient: gradient, scale: scale, isGradient: true, into: out,
-                    loss: into, rows: rows, classes: classes)
-                instructions[g].accesses += x.accesses.filter { $0.buffer == into }
-                dropped.insert(i)
-            }
+            guard case .crossEntropy(let logits, let labels, _, _, let isGradient, _, _, _, _) = x.work else { continue }
+            let rows = Rows(logits: logits, labels: labels)
+            if isGradient { gradients[rows] = i } else { losses[rows] = i }
+        }
+        var dropped: Set<Int> = []
+        for (rows, l) in losses {
+            guard let g = gradients[rows], instructions[g].cut == instructions[l].cut,
+                case .crossEntropy(let logits, let labels, _, _, _, let loss, _, _, _) = instructions[l].work,
+                case .crossEntropy(_, _, let gradient, let scale, _, let into, _, let count, let classes) =
+                    instructions[g].work,
+                l > g || !instructions[(l + 1)...g].contains(where: { $0.accesses.contains { $0.buffer == loss } })
+            else { continue }
+            instructions[g].work = .crossEntropy(
+                logits: logits, labels: labels, gradient: gradient, scale: scale, isGradient: true, into: into,
+                loss: loss, rows: count, classes: classes)
+            instructions[g].accesses += instructions[l].accesses.filter { $0.buffer == loss }
+            dropped.insert(l)
         }
         if dropped.isEmpty { return }
         instructions = instructions.enumerated().filter { !dropped.contains($0.offset) }.map(\.element)
