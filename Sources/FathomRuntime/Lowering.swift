@@ -646,7 +646,9 @@ struct Lowering {
         var losses: [Rows: Int] = [:]
         var gradients: [Rows: Int] = [:]
         for (i, x) in instructions.enumerated() {
-            guard case .crossEntropy(let logits, let labels, _, _, let isGradient, _, _, _, _) = x.work else { continue }
+            guard case .crossEntropy(let logits, let labels, _, _, let isGradient, _, _, _, _) = x.work else {
+                continue
+            }
             let rows = Rows(logits: logits, labels: labels)
             if isGradient { gradients[rows] = i } else { losses[rows] = i }
         }
