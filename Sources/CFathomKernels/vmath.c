@@ -25,39 +25,28 @@ static bool available(int isa) {
     }
 }
 
+#if defined(__x86_64__)
+#define FK_RUN(f, ...) \
+    (isa == FK_VMATH_AVX512 ? f##_avx512(__VA_ARGS__) : isa == FK_VMATH_AVX2 ? f##_avx2(__VA_ARGS__) : f##_base(__VA_ARGS__))
+#else
+#define FK_RUN(f, ...) f##_base(__VA_ARGS__)
+#endif
+
 bool fk_vmath_apply(int isa, int function, const float *x, const float *y, float *out, int64_t n) {
     if (!available(isa)) return false;
-    switch (isa) {
-#if defined(__x86_64__)
-    case FK_VMATH_AVX2: fk_vmath_apply_avx2(function, x, y, out, n); break;
-    case FK_VMATH_AVX512: fk_vmath_apply_avx512(function, x, y, out, n); break;
-#endif
-    default: fk_vmath_apply_base(function, x, y, out, n);
-    }
+    FK_RUN(fk_vmath_apply, function, x, y, out, n);
     return true;
 }
 
 bool fk_vmath_random_bits(int isa, int32_t *out, uint64_t first, int64_t n, uint32_t seed_lo, uint32_t seed_hi,
                           uint32_t step, uint32_t stream) {
     if (!available(isa)) return false;
-    switch (isa) {
-#if defined(__x86_64__)
-    case FK_VMATH_AVX2: fk_vmath_random_avx2(out, first, n, seed_lo, seed_hi, step, stream); break;
-    case FK_VMATH_AVX512: fk_vmath_random_avx512(out, first, n, seed_lo, seed_hi, step, stream); break;
-#endif
-    default: fk_vmath_random_base(out, first, n, seed_lo, seed_hi, step, stream);
-    }
+    FK_RUN(fk_vmath_random, out, first, n, seed_lo, seed_hi, step, stream);
     return true;
 }
 
 bool fk_vmath_normals(int isa, const int32_t *words, double *cosines, double *sines, int64_t pairs) {
     if (!available(isa)) return false;
-    switch (isa) {
-#if defined(__x86_64__)
-    case FK_VMATH_AVX2: fk_vmath_normals_avx2(words, cosines, sines, pairs); break;
-    case FK_VMATH_AVX512: fk_vmath_normals_avx512(words, cosines, sines, pairs); break;
-#endif
-    default: fk_vmath_normals_base(words, cosines, sines, pairs);
-    }
+    FK_RUN(fk_vmath_normals, words, cosines, sines, pairs);
     return true;
 }

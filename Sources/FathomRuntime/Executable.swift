@@ -473,15 +473,14 @@ public final class Executable {
                 src: pointer(source),
                 indices: indices.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) }, mode: mode,
                 along: along ? 1 : 0)
-        case .crossEntropy(
-            let logits, let labels, let gradient, let scale, let isGradient, let into, let loss, let rows, let classes):
-            x.kind = UInt8((isGradient ? FK_I_XENT_GRAD : FK_I_XENT).rawValue)
+        case .crossEntropy(let entropy):
+            x.kind = UInt8((entropy.isGradient ? FK_I_XENT_GRAD : FK_I_XENT).rawValue)
             x.u.xent = fk_xent(
-                rows: n(rows), classes: Int64(classes), logits: pointer(logits),
-                labels: UnsafeRawPointer(pointer(labels)).assumingMemoryBound(to: Int32.self),
-                g: gradient.map { UnsafePointer(pointer($0)) },
-                scale: scale.map { grouping.hostValue($0, batch: batch) } ?? 1,
-                out: pointer(into), loss: loss.map { pointer($0) })
+                rows: n(entropy.rows), classes: Int64(entropy.classes), logits: pointer(entropy.logits),
+                labels: UnsafeRawPointer(pointer(entropy.labels)).assumingMemoryBound(to: Int32.self),
+                g: entropy.gradient.map { UnsafePointer(pointer($0)) },
+                scale: entropy.scale.map { grouping.hostValue($0, batch: batch) } ?? 1,
+                out: pointer(entropy.into), loss: entropy.loss.map { pointer($0) })
         case .convolution(let convolution): fill(&x, convolution, batch)
         case .sample(let source, let kept):
             x.kind = UInt8(FK_I_SAMPLE.rawValue)

@@ -395,12 +395,18 @@ struct Grouping {
     private mutating func addEdge(from a: Int, to g: Int) {
         hasPredecessor[g] = true
         if isAncestor(a, of: g) { return }
-        var added = followers[g]
-        while added.count <= g / 64 { added.append(0) }
-        added[g / 64] |= 1 << UInt64(g % 64)
+        let added = withFollowers(g)
         follow(a, added)
         guard hasPredecessor[a] else { return }
         for x in groups.indices where isAncestor(x, of: a) { follow(x, added) }
+    }
+
+    /// A group and what must run after it.
+    private func withFollowers(_ g: Int) -> [UInt64] {
+        var all = followers[g]
+        while all.count <= g / 64 { all.append(0) }
+        all[g / 64] |= 1 << UInt64(g % 64)
+        return all
     }
 
     private mutating func follow(_ a: Int, _ added: [UInt64]) {
@@ -726,9 +732,7 @@ struct Grouping {
         }
         clear(a, of: a)
         clear(b, of: a)
-        var added = followers[a]
-        while added.count <= a / 64 { added.append(0) }
-        added[a / 64] |= 1 << UInt64(a % 64)
+        let added = withFollowers(a)
         for x in groups.indices where x != a && (isAncestor(x, of: a) || isAncestor(x, of: b)) {
             clear(b, of: x)
             if x != b { follow(x, added) }

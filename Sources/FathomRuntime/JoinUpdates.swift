@@ -43,7 +43,7 @@ extension Lowering {
                 ] + beside + looks
             dropped.insert(update)
         }
-        instructions = instructions.enumerated().filter { !dropped.contains($0.offset) }.map(\.element)
+        remove(dropped)
         hoistScalars()
     }
 

@@ -635,37 +635,39 @@ struct Lowering {
         emit(
             id, graph[id].op.name,
             .crossEntropy(
-                logits: l, labels: y, gradient: g, scale: scale, isGradient: gradient != nil, into: into, loss: nil,
-                rows: rows, classes: shape[1].fixedValue ?? 0), cut: .rows(rows, granule: granule), accesses)
+                CrossEntropy(
+                    logits: l, labels: y, isGradient: gradient != nil, gradient: g, scale: scale, into: into,
+                    rows: rows,
+                    classes: shape[1].fixedValue ?? 0)), cut: .rows(rows, granule: granule), accesses)
     }
 
     /// The gradient of a cross-entropy knows all that the loss of the same rows needs: one pass over the logits makes both,
     /// unless the loss is read before.
     private mutating func joinLosses() {
         struct Rows: Hashable { var logits, labels: Int }
-        var losses: [Rows: Int] = [:]
-        var gradients: [Rows: Int] = [:]
-        for (i, x) in instructions.enumerated() {
-            guard case .crossEntropy(let logits, let labels, _, _, let isGradient, _, _, _, _) = x.work else {
-                continue
-            }
-            let rows = Rows(logits: logits, labels: labels)
-            if isGradient { gradients[rows] = i } else { losses[rows] = i }
+        var losses: [Rows: (at: Int, work: CrossEntropy)] = [:]
+        var gradients: [Rows: (at: Int, work: CrossEntropy)] = [:]
+        // What only probes need is left out of most runs.
+        for (i, x) in instructions.enumerated() where x.phase != .probe {
+            guard case .crossEntropy(let work) = x.work else { continue }
+            let rows = Rows(logits: work.logits, labels: work.labels)
+            if work.isGradient { gradients[rows] = (i, work) } else { losses[rows] = (i, work) }
         }
         var dropped: Set<Int> = []
-        for (rows, l) in losses {
-            guard let g = gradients[rows], instructions[g].cut == instructions[l].cut,
-                case .crossEntropy(let logits, let labels, _, _, _, let loss, _, _, _) = instructions[l].work,
-                case .crossEntropy(_, _, let gradient, let scale, _, let into, _, let count, let classes) =
-                    instructions[g].work,
-                l > g || !instructions[(l + 1)...g].contains(where: { $0.accesses.contains { $0.buffer == loss } })
+        for (rows, (l, own)) in losses {
+            guard let (g, alone) = gradients[rows], instructions[g].cut == instructions[l].cut,
+                l > g || !instructions[l + 1...g].contains(where: { $0.accesses.contains { $0.buffer == own.into } })
             else { continue }
-            instructions[g].work = .crossEntropy(
-                logits: logits, labels: labels, gradient: gradient, scale: scale, isGradient: true, into: into,
-                loss: loss, rows: count, classes: classes)
-            instructions[g].accesses += instructions[l].accesses.filter { $0.buffer == loss }
+            var both = alone
+            both.loss = own.into
+            instructions[g].work = .crossEntropy(both)
+            instructions[g].accesses += instructions[l].accesses.filter { $0.buffer == own.into }
             dropped.insert(l)
         }
+        remove(dropped)
+    }
+
+    mutating func remove(_ dropped: Set<Int>) {
         if dropped.isEmpty { return }
         instructions = instructions.enumerated().filter { !dropped.contains($0.offset) }.map(\.element)
     }
@@ -869,11 +871,9 @@ extension Instruction {
             work = .indexed(
                 kind, source: swap(source), indices: indices.map(swap), into: swap(into), outer: outer, extent: extent,
                 inner: inner, taken: taken, mode: mode, along: along)
-        case .crossEntropy(
-            let logits, let labels, let gradient, let scale, let isGradient, let into, let loss, let rows, let classes):
-            work = .crossEntropy(
-                logits: swap(logits), labels: swap(labels), gradient: gradient.map(swap), scale: scale,
-                isGradient: isGradient, into: swap(into), loss: loss.map(swap), rows: rows, classes: classes)
+        case .crossEntropy(var entropy):
+            entropy.replace(swap)
+            work = .crossEntropy(entropy)
         }
     }
 }

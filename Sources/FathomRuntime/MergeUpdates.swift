@@ -40,7 +40,7 @@ extension Lowering {
             }
         }
         merge(run.map { ($0.index, $0.count) }, state, &dropped)
-        instructions = instructions.enumerated().filter { !dropped.contains($0.offset) }.map(\.element)
+        remove(dropped)
     }
 
     /// Buffers of working memory that an update reads element by element.

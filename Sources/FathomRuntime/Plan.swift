@@ -86,10 +86,7 @@ enum Work {
     case indexed(
         fk_kind, source: Int, indices: Int?, into: Int, outer: Count, extent: Count, inner: Count, taken: Count,
         mode: Int32, along: Bool)
-    /// `gradient` is a buffer of one number a row, or a number for all; with `loss` the gradient writes the loss there too.
-    case crossEntropy(
-        logits: Int, labels: Int, gradient: Int?, scale: NodeID?, isGradient: Bool, into: Int, loss: Int?, rows: Count,
-        classes: Int)
+    case crossEntropy(CrossEntropy)
     case convolution(Convolution)
     /// Keeps rows of `source` for an observation at the end of the step.
     case sample(source: Int, Sample)
@@ -150,6 +147,26 @@ struct Product {
     var update: NativeProgram?
     /// Rows of C, which then has no memory, that are kept for observations.
     var samples: [Sample] = []
+}
+
+/// A cross-entropy of logits and labels, row by row, or its gradient.
+struct CrossEntropy {
+    var logits: Int
+    var labels: Int
+    var isGradient: Bool
+    /// What the gradient is multiplied by: a buffer of one number a row, or a number for all.
+    var gradient: Int?
+    var scale: NodeID?
+    var into: Int
+    /// Where a gradient writes the loss of every row too.
+    var loss: Int? = nil
+    var rows: Count
+    var classes: Int
+
+    mutating func replace(_ swap: (Int) -> Int) {
+        (logits, labels, gradient) = (swap(logits), swap(labels), gradient.map(swap))
+        (into, loss) = (swap(into), loss.map(swap))
+    }
 }
 
 /// A convolution, one of its gradients, or pooling; buffers as `fk_conv` names them.

@@ -26,8 +26,8 @@ extension Work {
             return
                 "\(sample.picked.rows.resolved(batch))×\(sample.picked.width.resolved(batch)) every \(sample.picked.every)"
         case .observe(let list): return "\(list.count)"
-        case .crossEntropy(_, _, _, _, _, _, let loss, let rows, let classes):
-            return "\(rows.resolved(batch))×\(classes)" + (loss == nil ? "" : " + loss")
+        case .crossEntropy(let x):
+            return "\(x.rows.resolved(batch))×\(x.classes)" + (x.loss == nil ? "" : " + loss")
         }
     }
 }

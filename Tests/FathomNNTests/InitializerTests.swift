@@ -88,6 +88,27 @@ import Testing
         }
     }
 
+    /// Numbers drawn a block at a time are those drawn one by one, and leave the stream at the same place.
+    @Test(arguments: [1, 2, 3, 31, 64, 65, 1087, 1088, 1089, 4000]) func blocksAreTheNumbersOneByOne(count: Int) {
+        let pairs: [(Initializer, Initializer)] = [
+            (.normal(standardDeviation: 3), Initializer("one by one") { $0.fill { 3 * $0.normal() } }),
+            (.uniform(-1, 2), Initializer("one by one") { $0.fill { -1 + 3 * $0.uniform() } }),
+        ]
+        for (block, single) in pairs {
+            for skipped in 0...3 {
+                var a = Initializer.Context(
+                    shape: [count], fanIn: count, fanOut: count, random: RandomSource(seed: 9, name: "block"))
+                // With an odd number of uniform ones before them, and with half a pair left over.
+                if skipped > 0 { _ = a.random.uniform() }
+                if skipped > 1 { _ = a.random.normal() }
+                if skipped > 2 { _ = a.random.uniform() }
+                var b = a
+                #expect(block.values(&a) == single.values(&b), "\(block.name) after \(skipped)")
+                #expect(a.random.normal() == b.random.normal() && a.random.uniform() == b.random.uniform())
+            }
+        }
+    }
+
     @Test func automaticChoosesByWhatFollows() throws {
         let model = Sequential {
             Dense(4).named("beforeRelu")
