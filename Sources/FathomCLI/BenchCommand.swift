@@ -28,7 +28,8 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Elements of a value that a watched step looks at; 0 for all.") var sample: Int = ProbeSettings()
         .sample
     @Flag(help: "Print JSON lines.") var json = false
-    @Flag(help: "Print the time of every kind of instruction.") var profile = false
+    @Flag(help: "Print the time of every kind of instruction; with --watch, of bare steps and of watched ones.")
+    var profile = false
     @Flag(help: "List the plan's instructions and do not run.") var plan = false
 
     func run() throws {
@@ -76,6 +77,10 @@ struct BenchCommand: ParsableCommand {
             return (clock.now - start) / .microseconds(1) / Double(count)
         }
         for i in steps.indices { _ = try time(i, 20) }
+        if profile {
+            for step in steps.prefix(2) { try printProfile(workload, step.executable, 400) }
+            return
+        }
         // Whole numbers of intervals, at least 0.02 s long.
         let least = max(1, Int(20_000 / (try time(0, 20))))
         let longest = intervals.max() ?? 1

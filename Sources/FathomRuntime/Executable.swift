@@ -590,7 +590,8 @@ public final class Executable {
             ops: UnsafePointer(ops), regs: UnsafePointer(registers),
             seed: region.seed.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) },
             step: region.step.map { UnsafeRawPointer(pointer($0)).assumingMemoryBound(to: Int32.self) },
-            samples: UnsafePointer(samples))
+            samples: UnsafePointer(samples),
+            alike: region.samplesAlike && tileRows >= rows ? UnsafePointer(samples) : nil)
         if x.cut == UInt8(FK_CUT_NONE.rawValue) { x.extent = Int64(rows) }
     }
 

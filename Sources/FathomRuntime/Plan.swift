@@ -265,6 +265,12 @@ struct Region {
 }
 
 extension Region {
+    /// Whether all samples take the same rows of the domain.
+    var samplesAlike: Bool {
+        guard let first = samples.first?.picked else { return false }
+        return first.rows == rows && first.width == columns && samples.allSatisfy { $0.picked == first }
+    }
+
     /// Whether what has the domain's full extent is only read, and each array once.
     var readsOnce: Bool {
         registers.indices.allSatisfy { r in

@@ -6,15 +6,27 @@ import Testing
 
 /// Watching a training step as its user sees it.
 @Suite struct ProbeStepTests {
-    static func make(_ model: any Layer, _ probes: ProbeSettings?, microBatches: Int = 1) throws -> TrainStep {
-        try TrainStep(
+    static func make(_ model: any Layer, _ probes: ProbeSettings?, microBatches: Int = 1, fusing: Bool = true) throws
+        -> TrainStep
+    {
+        var options = Executable.Options()
+        options.fusing = fusing
+        return try TrainStep(
             model, loss: .softmaxCrossEntropy(), optimizer: OptimizerSettings(Adam(epsilon: 1e-3), averageDecay: 0.9),
             data: TrainStepTests.data, batch: 16, microBatches: microBatches, seed: 5, probes: probes,
-            team: Team(threads: 2))
+            team: Team(threads: 2), options: options)
     }
 
     static let models: [(name: String, make: @Sendable () -> any Layer)] = [
         ("batch norm", TrainStepTests.model), ("perceptron", TrainStepTests.plainModel),
+        (
+            "deep batch norm",
+            {
+                Sequential {
+                    Dense(32, bias: false); BatchNorm(); ReLU(); Dense(32, bias: false); BatchNorm(); ReLU(); Dense(4)
+                }
+            }
+        ),
         (
             "highway",
             {
@@ -50,6 +62,25 @@ import Testing
             #expect(try TrainStepTests.train(watched, 0..<6).map(\.bitPattern) == losses.map(\.bitPattern))
             #expect(TrainStepTests.bits(watched.state) == TrainStepTests.bits(bare.state))
             #expect(watched.observation?.step == (probes.interval == 3 ? 4 : 6))
+        }
+    }
+
+    /// What is copied from tiles on their way is what a plan that has every value in memory finds there.
+    @Test(arguments: models.map(\.name)) func fusingChangesNoObservation(_ name: String) throws {
+        let make = try #require(Self.models.first { $0.name == name }).make
+        for sample in [20, 40, 100] {
+            let fused = try Self.make(make(), ProbeSettings(sample: sample))
+            let single = try Self.make(make(), ProbeSettings(sample: sample), fusing: false)
+            // More steps than rows.
+            for number in 0..<18 {
+                for step in [fused, single] { _ = try TrainStepTests.train(step, number..<(number + 1)) }
+                let (seen, expected) = (try #require(fused.observation), try #require(single.observation))
+                #expect(seen.keys == expected.keys && !seen.keys.isEmpty)
+                for i in seen.keys.indices {
+                    let (own, other) = (try #require(seen.value(i)), try #require(expected.value(i)))
+                    #expect(own == other, "\(seen.keys[i]) at step \(number), \(sample) elements")
+                }
+            }
         }
     }
 

@@ -98,6 +98,7 @@ typedef struct {
     const fk_reg *regs;
     const int32_t *seed, *step; // of FK_RANDOM
     const fk_sample *samples;   // of FK_SAMPLE
+    const fk_sample *alike;     // one of them, where all take the same rows of the domain
 } fk_region;
 
 // ---- Other instructions --------------------------------------------------------------------------------------------
