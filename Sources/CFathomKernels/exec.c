@@ -67,7 +67,7 @@ static fk_gemm_args gemm_share(const fk_instr *x, int64_t lo, int64_t hi) {
         g.c += lo * g.ldc;
         g.m = hi - lo;
     } else if (x->cut == FK_CUT_COLS) {
-        g.b += g.tb ? lo * g.ldb : lo;
+        g.b += g.packed ? lo * g.k : g.tb ? lo * g.ldb : lo;
         g.c += lo;
         if (g.bias) g.bias += lo;
         g.n = hi - lo;

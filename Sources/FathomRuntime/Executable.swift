@@ -207,28 +207,25 @@ public final class Executable {
         guard let current else { return }
         let (threads, isTimed) = pace.next
         let start = isTimed ? fk_now() : 0
-        let known = keptVersion == state.version ? keptCount : 0
-        fk_team_run(
-            team.handle, Int32(threads), current.instrs + known, Int64(current.count - known), scratch, watching, nil)
-        noteRun()
+        run(current, threads, watching, nil)
         if isTimed { pace.ran(nanoseconds: fk_now() - start) } else { pace.ran() }
     }
 
-    /// Runs the plan, adding each instruction's nanoseconds to `profile`, which has one entry per instruction.
+    /// Runs the plan, adding each instruction's nanoseconds to `profile`, which has one entry per instruction; those that make
+    /// what is kept from run to run are left out where it is known.
     public func run(batch: Int, profile: inout [UInt64]) throws(GraphError) {
         if current?.batch != batch { try prepare(batch) }
         guard let current, profile.count == current.count else {
             throw GraphError(op: "run", message: "the profile needs \(instructions.count) entries")
         }
-        profile.withUnsafeMutableBufferPointer {
-            fk_team_run(
-                team.handle, Int32(pace.next.threads), current.instrs, Int64(current.count), scratch, true,
-                $0.baseAddress)
-        }
-        noteRun()
+        profile.withUnsafeMutableBufferPointer { run(current, pace.next.threads, true, $0.baseAddress) }
     }
 
-    private func noteRun() {
+    private func run(_ current: Prepared, _ threads: Int, _ watching: Bool, _ profile: UnsafeMutablePointer<UInt64>?) {
+        let known = keptVersion == state.version ? keptCount : 0
+        fk_team_run(
+            team.handle, Int32(threads), current.instrs + known, Int64(current.count - known), scratch, watching,
+            profile.map { $0 + known })
         if graph.updates.isEmpty { keptVersion = state.version } else { state.noteChange() }
     }
 
@@ -426,7 +423,8 @@ public final class Executable {
             x.kind = UInt8((p.batches == nil ? FK_I_GEMM : FK_I_BATCH_GEMM).rawValue)
             x.u.gemm = fk_gemm_args(
                 m: m, n: nn, k: k, a: pointer(p.a), lda: p.ta ? m : k, ta: p.ta, b: pointer(p.b), ldb: p.tb ? k : nn,
-                tb: p.tb, c: pointer(p.c), ldc: nn, bias: p.bias.map { UnsafePointer(pointer($0)) }, accumulate: false,
+                tb: p.tb, packed: p.isPacked, c: pointer(p.c), ldc: nn, bias: p.bias.map { UnsafePointer(pointer($0)) },
+                accumulate: false,
                 activation: 0, bf16: p.rounds, end: nil)
             (x.stride_a, x.stride_b, x.stride_c) = (m * k, k * nn, m * nn)
             x.batches = p.batches.map(n) ?? 1

@@ -7,7 +7,8 @@ extension Lowering {
     /// do not depend on how many do.
     static let weightBlocks = 16
 
-    /// Weights in the form in which products read them, made once before the step; once for many steps where none changes them.
+    /// Weights in the form in which convolutions read them, made once before the step; once for many steps where none changes
+    /// them. Large weights of dense products too, where nothing changes them.
     mutating func packWeights() {
         // Those that are computed with the bias that is added to them have no group of their own.
         let absorbed = Set(grouping.biased.values.map(\.product))
@@ -15,13 +16,14 @@ extension Lowering {
             switch node.op {
             case .convolution, .convolutionInputGradient:
                 if grouping.isGiven(grouping.memory(of: node.inputs[1])) { _ = packed(NodeID(i), node) }
+            case .matmul: packFactor(NodeID(i), node)
             default: break
             }
         }
     }
 
     /// Whether packed weights outlive a run.
-    private func keepsPacked(_ weights: NodeID) -> Bool {
+    func keepsPacked(_ weights: NodeID) -> Bool {
         if case .state = graph[grouping.memory(of: weights)].op { graph.updates.isEmpty } else { false }
     }
 

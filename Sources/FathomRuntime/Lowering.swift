@@ -32,6 +32,12 @@ struct Lowering {
         var isGradient: Bool
         var transform: Int
     }
+    /// Weights of products in panels of 16 columns.
+    private var panelsOf: [PanelKey: Int] = [:]
+    private struct PanelKey: Hashable {
+        var weight: Int
+        var isTransposed: Bool
+    }
     /// Elements at the largest tap, made together with the taps.
     var madeWithTaps: Set<NodeID> = []
     /// Copies of state as it was before the step, for outputs and for updates of other entries.
@@ -674,13 +680,45 @@ struct Lowering {
 
     // MARK: Products
 
+    /// A few rows cost little beside reading the weights they meet, and memory is read fastest from its first byte to its last:
+    /// a forward pass keeps large weights as each thread reads them, in panels of 16 columns.
+    mutating func packFactor(_ id: NodeID, _ product: Node) {
+        guard case .matmul(_, let tb) = product.op, keepsPacked(product.inputs[1]),
+            let rows = product.type.shape.dims.dropLast().last, Count([rows]).resolved(maxBatch) <= 32
+        else { return }
+        let shape = graph.shape(of: product.inputs[1])
+        let (k, n) = tb ? (shape[1], shape[0]) : (shape[0], shape[1])
+        guard shape.rank == 2, let depth = k.fixedValue, let columns = n.fixedValue, columns % 16 == 0,
+            // What is smaller stays in the second-level cache, where panels gain nothing.
+            depth * columns >= 1 << 19, !rounds(Count([rows]), Count([n]), Count([k]))
+        else { return }
+        let source = buffer(of: product.inputs[1])
+        let key = PanelKey(weight: source, isTransposed: tb)
+        if panelsOf[key] != nil { return }
+        buffers.append(Buffer(count: count(shape), home: .kept))
+        let into = buffers.count - 1
+        panelsOf[key] = into
+        let (panels, step) = (columns / 16, Count())
+        emit(
+            id, "pack",
+            .copy(
+                source: source, into: into, extents: [Count(factor: panels), Count([k]), Count(factor: 16)],
+                from: tb ? [(16 * depth, step), (1, step), (depth, step)] : [(16, step), (columns, step), (1, step)],
+                to: [(16 * depth, step), (16, step), (1, step)], sourceOffset: (0, step), offset: (0, step),
+                value: .number(0)),
+            cut: .units(Count(factor: panels), granule: 1),
+            [Access(buffer: source, writes: false, touch: .all), Access(buffer: into, writes: true, touch: .all)])
+    }
+
     private mutating func lowerProduct(_ id: NodeID, _ product: Node, bias: NodeID?) {
         guard case .matmul(let ta, let tb) = product.op else { return }
         let (sa, sb) = (graph.shape(of: product.inputs[0]), graph.shape(of: product.inputs[1]))
         let r = sa.rank
         let (m, k) = ta ? (sa[r - 1], sa[r - 2]) : (sa[r - 2], sa[r - 1])
         let n = tb ? sb[r - 2] : sb[r - 1]
-        let (a, b, c) = (buffer(of: product.inputs[0]), buffer(of: product.inputs[1]), buffer(of: id))
+        let (a, weight, c) = (buffer(of: product.inputs[0]), buffer(of: product.inputs[1]), buffer(of: id))
+        let panels = r == 2 ? panelsOf[PanelKey(weight: weight, isTransposed: tb)] : nil
+        let b = panels ?? weight
         let biasBuffer = bias.map { buffer(of: $0) }
         let (cm, cn, ck) = (Count([m]), Count([n]), Count([k]))
         let (rm, rn, rk) = (cm.resolved(maxBatch), cn.resolved(maxBatch), ck.resolved(maxBatch))
@@ -714,7 +752,9 @@ struct Lowering {
             case .columns:
                 accesses = [
                     Access(buffer: a, writes: false, touch: .all),
-                    Access(buffer: b, writes: false, touch: tb ? .rows(cn, granule: 16) : .columns(cn, granule: 16)),
+                    Access(
+                        buffer: b, writes: false,
+                        touch: tb || panels != nil ? .rows(cn, granule: 16) : .columns(cn, granule: 16)),
                     Access(buffer: c, writes: true, touch: .columns(cn, granule: 16)),
                 ]
                 if let biasBuffer {
@@ -734,8 +774,8 @@ struct Lowering {
             id, "matmul",
             .product(
                 Product(
-                    a: a, b: b, c: c, bias: biasBuffer, m: cm, n: cn, k: ck, ta: ta, tb: tb, batches: batches,
-                    rounds: rounds(cm, cn, ck))),
+                    a: a, b: b, c: c, bias: biasBuffer, m: cm, n: cn, k: ck, ta: ta, tb: tb && panels == nil,
+                    batches: batches, isPacked: panels != nil, rounds: rounds(cm, cn, ck))),
             cut: cut, accesses, flops: flops)
     }
 

@@ -141,6 +141,8 @@ struct Product {
     var ta: Bool
     var tb: Bool
     var batches: Count?
+    /// Whether B lies in panels, as a forward pass keeps it.
+    var isPacked = false
     /// Whether factors are rounded to bfloat16.
     var rounds = false
     /// A program that takes the place of storing C, which is one of its operands.

@@ -48,9 +48,19 @@ struct GemmTests {
             bias = generator.floats(n)
         }
 
+        /// B in panels of 16 columns; `n` is a multiple of 16.
+        var panels: [Float] {
+            (0..<n / 16).flatMap { panel in
+                (0..<k).flatMap { p in
+                    (16 * panel..<16 * panel + 16).map { tb ? b[$0 * ldb + p] : b[p * ldb + $0] }
+                }
+            }
+        }
+
         /// C after the product on one instruction set, in blocks of at most `rows` × `columns`.
-        func computed(_ instructionSet: Int32, rows: Int? = nil, columns: Int? = nil) -> [Float] {
+        func computed(_ instructionSet: Int32, rows: Int? = nil, columns: Int? = nil, packed: Bool = false) -> [Float] {
             var c = c
+            let b = packed ? panels : b
             let rows = max(rows ?? m, 1)
             let columns = max(columns ?? n, 1)
             c.withUnsafeMutableBufferPointer { c in
@@ -62,7 +72,9 @@ struct GemmTests {
                                     var arguments = fk_gemm_args(
                                         m: Int64(min(rows, m - i)), n: Int64(min(columns, n - j)), k: Int64(k),
                                         a: a.baseAddress.map { $0 + (ta ? i : i * lda) }, lda: Int64(lda), ta: ta,
-                                        b: b.baseAddress.map { $0 + (tb ? j * ldb : j) }, ldb: Int64(ldb), tb: tb,
+                                        b: b.baseAddress.map { $0 + (packed ? j * k : tb ? j * ldb : j) },
+                                        ldb: Int64(ldb),
+                                        tb: tb, packed: packed,
                                         c: c.baseAddress.map { $0 + i * ldc + j }, ldc: Int64(ldc),
                                         bias: biased ? bias.baseAddress.map { $0 + j } : nil,
                                         accumulate: accumulate, activation: relu ? 1 : 0, bf16: false, end: nil)
@@ -169,6 +181,24 @@ struct GemmTests {
         }
     }
 
+    /// Up to more rows than two tiles have, and numbers of panels that leave some over.
+    @Test(arguments: instructionSets.filter { $0 < 3 }, variants)
+    func panelsChangeNoBit(instructionSet: Int32, variant: Int) {
+        var generator = SplitMix(state: UInt64(500 + variant))
+        for m in [1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 17, 32] {
+            let product = Product(
+                m: m, n: 16 * Int.random(in: 1...11, using: &generator), k: .random(in: 0...150, using: &generator),
+                ta: variant & 1 != 0, tb: variant & 2 != 0, biased: variant & 4 != 0, accumulate: variant & 8 != 0,
+                relu: variant & 16 != 0, padding: m % 3, using: &generator)
+            let expected = product.computed(instructionSet).map(\.bitPattern)
+            for columns in [product.n, 16, 48] {
+                let panels = product.computed(instructionSet, columns: columns, packed: true).map(\.bitPattern)
+                let same = panels == expected
+                #expect(same, "m \(m) n \(product.n) k \(product.k), columns \(columns)")
+            }
+        }
+    }
+
     /// Handed over instead of stored, every element comes once and has the same bits.
     @Test(arguments: instructionSets)
     func tilesHandedOverHaveTheSameBits(instructionSet: Int32) {
@@ -207,7 +237,8 @@ struct GemmTests {
                     withUnsafePointer(to: end) { end in
                         var arguments = fk_gemm_args(
                             m: Int64(m), n: Int64(n), k: Int64(k), a: a.baseAddress, lda: Int64(product.lda), ta: true,
-                            b: b.baseAddress, ldb: Int64(product.ldb), tb: false, c: nil, ldc: Int64(n), bias: nil,
+                            b: b.baseAddress, ldb: Int64(product.ldb), tb: false,
+                            packed: false, c: nil, ldc: Int64(n), bias: nil,
                             accumulate: false, activation: 0, bf16: false, end: end)
                         let bytes = fk_gemm_scratch_on(instructionSet, &arguments)
                         withUnsafeTemporaryAllocation(byteCount: bytes + 64, alignment: 64) {

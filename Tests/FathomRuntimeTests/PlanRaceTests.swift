@@ -48,7 +48,11 @@ import Testing
                 for b in whole {
                     let (a, w, c) = (g.a + b * Int(x.stride_a), g.b + b * Int(x.stride_b), g.c + b * Int(x.stride_c))
                     add(a, rows: g.ta ? k : rows, columns: g.ta ? rows : k, ld: Int(g.lda), writes: false)
-                    add(w, rows: g.tb ? columns : k, columns: g.tb ? k : columns, ld: Int(g.ldb), writes: false)
+                    if g.packed {
+                        add(w, columns.lowerBound * k.count, columns.count * k.count, writes: false)
+                    } else {
+                        add(w, rows: g.tb ? columns : k, columns: g.tb ? k : columns, ld: Int(g.ldb), writes: false)
+                    }
                     if x.update == nil { add(c, rows: rows, columns: columns, ld: Int(g.ldc), writes: true) }
                     add(g.bias, columns.lowerBound, columns.count, writes: false)
                 }

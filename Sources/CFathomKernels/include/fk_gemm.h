@@ -38,6 +38,7 @@ typedef struct {
     const float *b;     // op(B) is k × n
     int64_t ldb;
     bool tb;            // B is stored [n, k]: element (p, j) is b[j * ldb + p]
+    bool packed;        // B lies in panels of 16 columns, [n / 16, k, 16]: n is a multiple of 16, and ldb says nothing
     float *c;           // m × n
     int64_t ldc;
     const float *bias;  // a row vector of n, or NULL
