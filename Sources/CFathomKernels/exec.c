@@ -52,12 +52,30 @@ double fk_peak_bytes(void) {
 
 int64_t fk_lanes(void) { return kernels[fk_isa()].lanes; }
 
-static void share(const fk_instr *x, int t, int threads, int64_t *lo, int64_t *hi) {
-    int64_t units = (x->extent + x->granule - 1) / x->granule;
-    *lo = units * t / threads * x->granule;
-    *hi = units * (t + 1) / threads * x->granule;
-    if (*hi > x->extent) *hi = x->extent;
+static void share_of(int64_t extent, int64_t granule, int t, int threads, int64_t *lo, int64_t *hi) {
+    int64_t units = (extent + granule - 1) / granule;
+    *lo = units * t / threads * granule;
+    *hi = units * (t + 1) / threads * granule;
+    if (*hi > extent) *hi = extent;
     if (*lo > *hi) *lo = *hi;
+}
+
+static void share(const fk_instr *x, int t, int threads, int64_t *lo, int64_t *hi) {
+    share_of(x->extent, x->granule, t, threads, lo, hi);
+}
+
+// A thread's shares of what comes after a product.
+static int fetches(const fk_instr *x, int t, int threads, fk_fetch *into) {
+    for (int k = 0; k < x->upcoming_count; k++) {
+        const fk_upcoming *u = &x->upcoming[k];
+        fk_fetch *f = &into[k];
+        *f = (fk_fetch){u->p, u->rows, u->columns, u->ld};
+        int64_t *extent = u->cut == FK_CUT_ROWS ? &f->rows : &f->columns, lo = 0, hi = *extent;
+        if (u->granule) share_of(*extent, u->granule, t, threads, &lo, &hi);
+        f->p += u->cut == FK_CUT_ROWS ? lo * u->ld : lo;
+        *extent = hi - lo < u->most ? hi - lo : u->most;
+    }
+    return (int)x->upcoming_count;
 }
 
 static fk_gemm_args gemm_share(const fk_instr *x, int64_t lo, int64_t hi) {
@@ -282,11 +300,13 @@ size_t fk_instr_scratch(const fk_instr *x, int threads) {
     }
 }
 
-static void run_share(const fk_instr *x, int64_t lo, int64_t hi, void *scratch, bool watching) {
+static void run_share(const fk_instr *x, int64_t lo, int64_t hi, int t, int threads, void *scratch, bool watching) {
     int isa = fk_isa();
     switch (x->kind) {
     case FK_I_GEMM: {
         fk_gemm_args g = gemm_share(x, lo, hi);
+        fk_fetch after[FK_MOST_UPCOMING];
+        if (x->upcoming_count) g.fetches = after, g.fetch_count = fetches(x, t, threads, after);
         if (x->update) {
             update_share own = {x->update, x->cut == FK_CUT_ROWS ? lo * g.ldc : x->cut == FK_CUT_COLS ? lo : 0, g.ldc, isa,
                                 x->samples, watching ? x->sample_count : 0};
@@ -339,7 +359,7 @@ void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch, bool wat
         share(x, t, threads, &lo, &hi);
         if (lo >= hi) return;
     }
-    run_share(x, lo, hi, scratch, watching);
+    run_share(x, lo, hi, t, threads, scratch, watching);
 }
 
 void fk_instrs_run_together(const fk_instr *first, int t, int threads, void *scratch, bool watching) {
@@ -353,7 +373,7 @@ void fk_instrs_run_together(const fk_instr *first, int t, int threads, void *scr
             lo += turn * x->step;
             if (lo >= hi) continue;
             bool last = hi - lo <= x->step;
-            run_share(x, lo, last ? hi : lo + x->step, scratch, watching);
+            run_share(x, lo, last ? hi : lo + x->step, t, threads, scratch, watching);
             more |= !last;
         }
     }

@@ -344,6 +344,7 @@ public final class Executable {
         let made = Prepared(batch: batch, count: instructions.count)
         for (i, instruction) in instructions.enumerated() { fill(&made.instrs[i], instruction, made) }
         runTogether(made)
+        fetchAhead(made)
         var bytes = 0
         for i in 0..<made.count { bytes = max(bytes, fk_instr_scratch(&made.instrs[i], Int32(team.threads))) }
         if (scratchMemory.first?.count ?? -1) * 4 < bytes + 128 {
@@ -398,6 +399,20 @@ public final class Executable {
         }
     }
 
+    /// Lets products fetch what comes after them.
+    private func fetchAhead(_ made: Prepared) {
+        for (i, list) in instructions.upcoming(batch: made.batch) {
+            let upcoming = made.array(of: fk_upcoming.self, list.count)
+            for (k, x) in list.enumerated() {
+                upcoming[k] = fk_upcoming(
+                    p: UnsafePointer(pointer(x.buffer)), rows: Int64(x.rows), columns: Int64(x.columns),
+                    ld: Int64(x.columns), cut: UInt8(x.cut.rawValue),
+                    granule: x.isShared ? made.instrs[x.reader].granule : 0, most: Int64(x.most))
+            }
+            (made.instrs[i].upcoming, made.instrs[i].upcoming_count) = (UnsafePointer(upcoming), Int64(list.count))
+        }
+    }
+
     private func fill(_ x: inout fk_instr, _ instruction: Instruction, _ made: Prepared) {
         let batch = made.batch
         func n(_ count: Count) -> Int64 { Int64(count.resolved(batch)) }
@@ -425,7 +440,7 @@ public final class Executable {
                 m: m, n: nn, k: k, a: pointer(p.a), lda: p.ta ? m : k, ta: p.ta, b: pointer(p.b), ldb: p.tb ? k : nn,
                 tb: p.tb, packed: p.isPacked, c: pointer(p.c), ldc: nn, bias: p.bias.map { UnsafePointer(pointer($0)) },
                 accumulate: false,
-                activation: 0, bf16: p.rounds, end: nil)
+                activation: 0, bf16: p.rounds, end: nil, fetches: nil, fetch_count: 0)
             (x.stride_a, x.stride_b, x.stride_c) = (m * k, k * nn, m * nn)
             x.batches = p.batches.map(n) ?? 1
             if let update = p.update {

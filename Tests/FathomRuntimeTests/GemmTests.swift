@@ -77,14 +77,28 @@ struct GemmTests {
                                         tb: tb, packed: packed,
                                         c: c.baseAddress.map { $0 + i * ldc + j }, ldc: Int64(ldc),
                                         bias: biased ? bias.baseAddress.map { $0 + j } : nil,
-                                        accumulate: accumulate, activation: relu ? 1 : 0, bf16: false, end: nil)
+                                        accumulate: accumulate, activation: relu ? 1 : 0, bf16: false, end: nil,
+                                        fetches: nil, fetch_count: 0)
+                                    // Strips, nothing and one stretch: fetching changes no result.
+                                    let after = [
+                                        fk_fetch(
+                                            p: c.baseAddress, rows: Int64(m), columns: Int64(n), ld: Int64(ldc)),
+                                        fk_fetch(p: c.baseAddress, rows: 0, columns: 5, ld: 5),
+                                        fk_fetch(
+                                            p: b.baseAddress, rows: 1, columns: Int64(b.count), ld: Int64(b.count)),
+                                    ]
                                     let bytes = fk_gemm_scratch_on(instructionSet, &arguments)
-                                    withUnsafeTemporaryAllocation(byteCount: bytes + 64, alignment: 64) {
+                                    withUnsafeTemporaryAllocation(byteCount: bytes + 64, alignment: 64) { scratch in
                                         // Garbage, so that reading what nobody wrote shows.
-                                        $0.initializeMemory(as: UInt8.self, repeating: 0xff)
-                                        fk_gemm_on(instructionSet, &arguments, $0.baseAddress)
+                                        scratch.initializeMemory(as: UInt8.self, repeating: 0xff)
+                                        after.withUnsafeBufferPointer {
+                                            (arguments.fetches, arguments.fetch_count) = (
+                                                $0.baseAddress, Int32($0.count)
+                                            )
+                                            fk_gemm_on(instructionSet, &arguments, scratch.baseAddress)
+                                        }
                                         // The 64 bytes past the end are not the call's.
-                                        #expect($0[bytes...].allSatisfy { $0 == 0xff })
+                                        #expect(scratch[bytes...].allSatisfy { $0 == 0xff })
                                     }
                                 }
                             }
@@ -239,7 +253,7 @@ struct GemmTests {
                             m: Int64(m), n: Int64(n), k: Int64(k), a: a.baseAddress, lda: Int64(product.lda), ta: true,
                             b: b.baseAddress, ldb: Int64(product.ldb), tb: false,
                             packed: false, c: nil, ldc: Int64(n), bias: nil,
-                            accumulate: false, activation: 0, bf16: false, end: end)
+                            accumulate: false, activation: 0, bf16: false, end: end, fetches: nil, fetch_count: 0)
                         let bytes = fk_gemm_scratch_on(instructionSet, &arguments)
                         withUnsafeTemporaryAllocation(byteCount: bytes + 64, alignment: 64) {
                             $0.initializeMemory(as: UInt8.self, repeating: 0xff)

@@ -87,4 +87,41 @@ import Testing
         let shape = try Self.shape(Self.plan(row))
         #expect(shape == expected, "\(row.name): \(shape)")
     }
+
+    /// What products fetch is what the next instructions read: in the backward pass the activation's operand, the next weights and
+    /// the layer's input, all of which were last used a pass before; never what was made just now.
+    @Test func productsFetchWhatComesNext() throws {
+        let row = ModelRow("deep", [128]) {
+            for _ in 0..<4 { Dense(128, bias: false); BatchNorm(); ReLU() }; Dense(5)
+        }
+        let plan = try Self.plan(row)
+        let found = try plan.withPlan(batch: 64) { instructions in
+            var counts: [Int] = []
+            for (i, x) in instructions.enumerated() where x.kind == UInt8(FK_I_GEMM.rawValue) {
+                let upcoming = (0..<Int(x.upcoming_count)).map { x.upcoming[$0] }
+                counts.append(upcoming.count)
+                for array in upcoming {
+                    #expect(array.p != x.u.gemm.a && array.p != x.u.gemm.b && array.p != UnsafePointer(x.u.gemm.c))
+                    let readers = instructions[(i + 1)...].prefix(2).filter { next in
+                        if next.kind == UInt8(FK_I_GEMM.rawValue) {
+                            let g = next.u.gemm
+                            let sizes =
+                                array.p == g.a
+                                ? (g.ta ? (g.k, g.m) : (g.m, g.k)) : (g.tb ? (g.n, g.k) : (g.k, g.n))
+                            return [g.a, g.b].contains(array.p) && sizes == (array.rows, array.columns)
+                        }
+                        guard next.kind == UInt8(FK_I_REGION.rawValue) else { return false }
+                        let r = next.u.region
+                        return (r.rows, r.cols) == (array.rows, array.columns)
+                            && (0..<Int(r.reg_count)).contains { r.regs[$0].memory == 1 && r.regs[$0].base == array.p }
+                    }
+                    #expect(!readers.isEmpty, "\(i): \(array.rows) × \(array.columns)")
+                }
+            }
+            return counts
+        }
+        // Forward the next weights, where they are not small; backward, for each layer but the first, what the product for the
+        // weights reads, and then the activation's operand with the next weights, or the first layer's input.
+        #expect(found == [1, 1, 1, 0, 0] + [1, 2, 1, 2, 1, 2, 1, 2] + [0], "\(found ?? []) of \(plan.listing)")
+    }
 }

@@ -30,6 +30,12 @@ typedef struct {
     int arrays;
 } fk_gemm_end;
 
+// Memory that is read after the product, and fetched into the second-level cache while it is computed.
+typedef struct {
+    const float *p;
+    int64_t rows, columns, ld;
+} fk_fetch;
+
 typedef struct {
     int64_t m, n, k;
     const float *a;     // op(A) is m × k
@@ -46,6 +52,8 @@ typedef struct {
     int activation;     // applied to the finished element: 0 none, 1 ReLU (max(x, 0); NaN stays NaN)
     bool bf16;          // factors of half precision
     const fk_gemm_end *end;     // NULL, or who takes the elements: then A is transposed, B is not, and sums start at 0
+    const fk_fetch *fetches;    // as many as fit into the product's time
+    int fetch_count;
 } fk_gemm_args;
 
 // The bytes `fk_gemm` needs in `scratch` for these sizes (0 for many small products). Pointers are not read.

@@ -165,6 +165,16 @@ enum fk_kind {
 // How an instruction's units are cut: rows or columns of the result, anything else counted in `units`, or one thread.
 enum fk_cut { FK_CUT_ROWS, FK_CUT_COLS, FK_CUT_UNITS, FK_CUT_NONE };
 
+// An array that an instruction after a product reads, and that was last used long before; a thread fetches its own share.
+typedef struct {
+    const float *p;
+    int64_t rows, columns, ld;
+    uint8_t cut;                // rows or columns: what that instruction shares out
+    int64_t granule;            // by multiples of it; 0: everybody reads all
+    int64_t most;               // of a share's rows or columns the first are enough
+} fk_upcoming;
+enum { FK_MOST_UPCOMING = 4 };
+
 typedef struct {
     uint8_t kind, cut;
     uint8_t barrier;            // 1: wait for the team before this instruction; 2: in watched runs
@@ -190,6 +200,8 @@ typedef struct {
     const fk_native *update;    // FK_I_GEMM: NULL, or what becomes of the product, which is then not stored
     const fk_sample *samples;   // of that product, in watched runs
     int64_t sample_count;
+    const fk_upcoming *upcoming;    // FK_I_GEMM: at most FK_MOST_UPCOMING
+    int64_t upcoming_count;
 } fk_instr;
 
 // ---- The team ------------------------------------------------------------------------------------------------------
