@@ -76,13 +76,15 @@ struct DoctorCommand: ParsableCommand {
             out ?? (isRun ? config : nil) ?? FileSystem.join("checkups", RunFolder.stampedName(patient.name))
         let treated = document.treatment?.winner == nil ? nil : FileSystem.join(folder, "treated.yaml")
         let next = treated.map { "fathom train \($0)" }
-        let files = try write(document, folder, next)
+        // What was described on the command line gets a file, so that the next command has something to name.
+        let subject = config ?? FileSystem.join(folder, "examined.yaml")
+        let files = try write(document, folder, subject, next)
         if output.json {
             Terminal.output(try document.json() + "\n")
         } else {
             Terminal.output(
                 document.text(
-                    width: Terminal.width, color: Terminal.hasColor && Terminal.isOutputTerminal, command: config,
+                    width: Terminal.width, color: Terminal.hasColor && Terminal.isOutputTerminal, command: subject,
                     next: next))
             if !output.quiet { for file in files { Terminal.message("wrote \(file)") } }
         }
@@ -90,7 +92,9 @@ struct DoctorCommand: ParsableCommand {
     }
 
     /// Writes the report and what goes with it.
-    private func write(_ document: DiagnosisDocument, _ folder: String, _ next: String?) throws -> [String] {
+    private func write(
+        _ document: DiagnosisDocument, _ folder: String, _ subject: String, _ next: String?
+    ) throws -> [String] {
         try FileSystem.createFolders(folder)
         var files: [String] = []
         func write(_ name: String, _ text: String) throws {
@@ -98,8 +102,9 @@ struct DoctorCommand: ParsableCommand {
             try AtomicFile.write(text, to: path)
             files.append(path)
         }
-        try write("report.html", try document.html(command: config, next: next))
+        try write("report.html", try document.html(command: subject, next: next))
         try write("diagnosis.json", try document.json() + "\n")
+        if config == nil { try write("examined.yaml", document.subject.configuration) }
         if let winner = document.treatment?.winner { try write("treated.yaml", winner.configuration) }
         return files
     }

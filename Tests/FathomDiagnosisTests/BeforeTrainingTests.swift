@@ -1,5 +1,7 @@
 import FathomDiagnosis
+import FathomTestSupport
 import FathomTraining
+import Foundation
 import Testing
 
 /// Every rule of the stage before training on set-ups that make it fire, and on their look-alikes.
@@ -105,6 +107,13 @@ import Testing
             "depthWithoutSkip", "exploding", .warning,
             SetUp(deep("dense 64 initializer=normal(0,0.25) relu", 12), .gaussian)),
         Ill("narrowLayers", nil, .warning, SetUp(deep("dense 3 relu", 4))),
+        Ill("firstLoss", nil, .note, SetUp("dense 16 tanh, dense 2 initializer=normal(0,5)")),
+        Ill("firstLoss", nil, .note, SetUp("dense 64 relu, dense 10 initializer=normal(0,2)", .digits)),
+        Ill(
+            "firstLoss", nil, .note,
+            SetUp("dense 16 tanh, dense 1 initializer=normal(0,10)", .yesOrNo()).with {
+                $0.loss = .init("sigmoidCrossEntropy")
+            }),
         Ill("deadAtBirth", nil, .failure, SetUp("dense 16 relu biasInitializer=constant(-9), dense 2")),
         Ill("biasBeforeBatchNorm", nil, .note, SetUp("dense 16, batchNorm, relu, dense 2")),
         Ill("batchNormBatch", nil, .failure, SetUp("dense 16, batchNorm, relu, dense 2").with { $0.batch = 1 }),
@@ -216,6 +225,52 @@ import Testing
         let diagnosis = try Doctor(settings, rules: rules).examine(setUp.patient(), watching: false)
         let ill = diagnosis.findings.filter { $0.severity > .note }
         #expect(ill.isEmpty, "\(ill.map { "\($0.rule): \($0.text)" })")
+    }
+
+    /// A first loss near ln C, large numbers, classes of unequal size, and a loss of another kind say nothing of it.
+    @Test(arguments: [
+        SetUp("dense 64 relu, dense 10", .digits), SetUp("dense 16 tanh, dense 2 initializer=normal(0,0.5)"),
+        SetUp("dense 16 relu, dense 1 initializer=normal(0,50)", .numbers()),
+        SetUp("dense 16 relu, dense 2", .unbalanced(50)),
+    ]) func firstLossesOfChance(_ setUp: SetUp) throws {
+        #expect(try setUp.findings("firstLoss").isEmpty)
+    }
+
+    /// What logits that know nothing of the label cost, by their deviation: the numbers of the explanation.
+    @Test func firstLossFollowsFromItsDeviation() throws {
+        var random = SplitMix64(state: 1)
+        func excess(_ deviation: Double, classes: Int = 10) -> Double {
+            let rows = 20_000
+            let sum = (0..<rows).reduce(0.0) { sum, _ in
+                let z = (0..<classes).map { _ in
+                    // Box and Muller.
+                    let radius = (-2 * log(random.uniform(1e-12, 1))).squareRoot()
+                    return deviation * radius * cos(random.uniform(0, 2 * .pi))
+                }
+                return sum + log(z.reduce(0) { $0 + exp($1) }) - z[0]
+            }
+            return sum / Double(rows) - log(Double(classes))
+        }
+        for (deviation, expected) in [(1.0, 0.43), (2, 1.5), (3, 2.8)] {
+            #expect(abs(excess(deviation) - expected) < 0.05)
+        }
+        #expect(abs(excess(2.7) - log(10)) < 0.1 && abs(excess(2.1, classes: 2) - log(2)) < 0.03)
+        let found = try #require(
+            try SetUp("dense 64 tanh, dense 10 initializer=normal(0,0.8)", .digits).findings("firstLoss").first)
+        let loss = try #require(found.evidence.first { $0.name == "first loss" }).value
+        let deviation = try #require(found.evidence.first { $0.name.hasPrefix("deviation") }).value
+        #expect(abs(loss - log(10) - excess(deviation)) < 0.15 * loss, "\(loss) at \(deviation)")
+    }
+
+    /// Where inputs are too large, sure first answers are their symptom.
+    @Test func sureAnswersStandUnderTheirCause() throws {
+        var settings = Doctor.Settings()
+        settings.oneBatchSteps = 0
+        let large = SetUp("dense 16 relu, dense 2", .gaussian).with { $0.inputScale = 100 }
+        let diagnosis = try Doctor(settings).examine(large.patient(), watching: false)
+        let scale = try #require(diagnosis.findings.first { $0.rule == "inputScale" })
+        #expect(scale.symptoms.contains { $0.rule == "firstLoss" })
+        #expect(!diagnosis.findings.contains { $0.rule == "firstLoss" })
     }
 
     /// What did no harm in the end is a note.

@@ -185,6 +185,10 @@ extension DiagnosisDocument {
                 "; always the same answer reaches \(skill(yard.trivial)), nearest neighbours \(skill(yard.neighbours)), "
             text += "a linear model \(skill(yard.linear))"
         }
+        if let first = birth?.loss, let equal = subject.uninformedLoss {
+            text += ". Its loss before the first step: \(Words.number(first)) (the same answer to every class: "
+            text += "\(Words.number(equal)))"
+        }
         if let failure = run?.failure { text += ". It broke off: \(Words.safe(failure))" }
         return text + "."
     }

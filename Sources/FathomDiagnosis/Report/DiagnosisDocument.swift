@@ -44,6 +44,8 @@ public struct DiagnosisDocument: Sendable, Codable {
         public let layers: [Layer]
         public let parameters: Int
         public let loss: String
+        /// The loss of the same answer to every class, such as ln C; `nil` for numbers.
+        public let uninformedLoss: Double?
         public let outputActivations: [String]
         public let optimizer: String
         public let learningRate: Double
@@ -167,6 +169,7 @@ extension DiagnosisDocument.Subject {
         }
         parameters = setup.parameters
         loss = setup.loss.name
+        uninformedLoss = setup.uninformedLoss
         outputActivations = setup.outputActivations
         let choice = configuration.optimization.optimizer
         let options = choice.options.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }

@@ -9,7 +9,7 @@ extension Rule {
             "vanishingGradient", "explodingGradient", "deadAtBirth", "saturatedUnits", "plateau", "underfitting",
             "frozenWeights", "classCollapse", "learningRateTooLow", "nonFinite", "divergingLoss", "dyingReLU",
             "covariateShift", "zigZag", "oscillatingLoss", "depthWithoutSkip", "learningRateTooHigh",
-            "shatteredGradients", "epochsTooFew", "narrowLayers", "overfitting",
+            "shatteredGradients", "epochsTooFew", "narrowLayers", "overfitting", "firstLoss",
         ],
         explanation: Rule.Explanation(
             what: """

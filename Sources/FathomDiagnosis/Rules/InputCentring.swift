@@ -4,7 +4,9 @@ extension Rule {
     /// Means that dwarf what distinguishes the rows.
     static let inputCentring = Rule(
         "inputCentring", "Inputs that are not centred", stage: .before,
-        explains: ["zigZag", "oscillatingLoss", "learningRateTooHigh", "plateau", "underfitting", "dyingReLU"],
+        explains: [
+            "zigZag", "oscillatingLoss", "learningRateTooHigh", "plateau", "underfitting", "dyingReLU", "firstLoss",
+        ],
         explanation: Rule.Explanation(
             what: """
                 When columns vary little about a large mean (years from 1970 to 2020), all rows look nearly the same to the \

@@ -6,7 +6,7 @@ extension Rule {
             "saturatedUnits", "explodingGradient", "vanishingGradient", "learningRateTooHigh", "learningRateTooLow",
             "learningRateRange", "deadAtBirth", "dyingReLU", "nonFinite", "divergingLoss", "oscillatingLoss", "plateau",
             "underfitting", "classCollapse", "frozenWeights", "inputCentring", "zigZag", "covariateShift",
-            "shatteredGradients", "epochsTooFew", "overfitting",
+            "shatteredGradients", "epochsTooFew", "overfitting", "firstLoss",
         ],
         explanation: Rule.Explanation(
             what: """

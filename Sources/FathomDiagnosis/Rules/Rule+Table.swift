@@ -21,6 +21,7 @@ extension Rule {
         depthWithoutSkip,
         narrowLayers,
         deadAtBirth,
+        firstLoss,
         biasBeforeBatchNorm,
         batchNormBatch,
         frozenStatistics,
