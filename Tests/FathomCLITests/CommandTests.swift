@@ -51,6 +51,34 @@ struct Program {
 @Suite(.serialized) struct CommandTests {
     static let small = ["train", "--data", "iris", "--model", "dense 16 tanh, dense 3", "--seed", "3"]
 
+    /// What the doctor names as the next command is one, whether a file was given or the command line said it all.
+    @Test func theDoctorsNextCommandRuns() throws {
+        func next(_ result: Program.Result) throws -> [String] {
+            let line = try #require(result.output.split(separator: "\n").first { $0.hasPrefix("Next: fathom ") })
+            return line.split(separator: " ").dropFirst(2).map(String.init)
+        }
+        try Program.inFolder { folder in
+            let sound = try Program.run(
+                ["doctor"] + Self.small.dropFirst() + ["--epochs", "60", "--lr", "0.02"], in: folder)
+            #expect(sound.code == 0, "\(sound.output)\(sound.errors)")
+            let train = try next(sound)
+            #expect(train.first == "train")
+            #expect(try Program.run(train + ["--epochs", "1"], in: folder).code == 0, "\(train)")
+            let deep = [
+                "--data", "iris", "--model",
+                Array(repeating: "dense 16 sigmoid", count: 12).joined(separator: ", ") + ", dense 3",
+            ]
+            let ill = try Program.run(["doctor"] + deep + ["--before"], in: folder)
+            #expect(ill.code == 3, "\(ill.output)\(ill.errors)")
+            let treat = try next(ill)
+            #expect(treat.first == "doctor" && treat.last == "--treat")
+            // The same patient, named by its file.
+            let again = try Program.run(treat.dropLast() + ["--before"], in: folder)
+            #expect(again.code == 3)
+            #expect(again.output.split(separator: "\n").first == ill.output.split(separator: "\n").first)
+        }
+    }
+
     @Test func trainsEvaluatesAndPredicts() throws {
         try Program.inFolder { folder in
             let train = try Program.run(Self.small + ["--epochs", "60", "--lr", "0.02", "--out", "run"], in: folder)
