@@ -47,6 +47,7 @@ public enum CaseCauses {
         Row("learningRateRange", ["LR"]),
         Row("optimizerSettings", ["OPT"]),
         Row("deadAtBirth", ["ACT_WIDTH", "INIT"]),
+        Row("firstLoss", ["INIT"]),
         Row("narrowLayers", ["UNITS", "ACT_WIDTH"]),
         Row("depthWithoutSkip", ["DEPTH"]),
         Row("batchNormBatch", ["BATCH"]),
