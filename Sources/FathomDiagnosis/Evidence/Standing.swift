@@ -158,7 +158,7 @@ extension Setup {
             switch loss.name {
             case "softmaxCrossEntropy", "categoricalCrossEntropy", "sigmoidCrossEntropy", "binaryCrossEntropy":
                 return -shares.reduce(0) { $0 + $1 * log($1) }
-            default: return loss.uninformedValue(classes: max(targets.classCounts.count, 2))
+            default: return uninformedLoss
             }
         }
         return loss.name == "meanSquaredError" ? targets.deviation * targets.deviation : nil
