@@ -73,6 +73,8 @@ static void run_job(fk_team *team, uint64_t job, int t, int threads, const fk_in
     uint64_t before = nanoseconds ? fk_now() : 0;
     for (int64_t i = 0; i < count; i++) {
         if (instrs[i].probe && !watching) continue;
+        if (threads > 1 && (instrs[i].arrives == 1 || (instrs[i].arrives && !watching)))
+            atomic_store_explicit(&team->members[t].at, at + 1, memory_order_release);
         if ((instrs[i].barrier == 1 || (instrs[i].barrier && watching)) && threads > 1) barrier(team, t, threads, ++at);
         // A profile tells instructions apart.
         if (instrs[i].together > 1 && !nanoseconds) {

@@ -97,6 +97,7 @@ public final class Executable {
             keeping: Set(outputs.values.map(\.buffer)), from: options.leastJoined)
         lowering.mergeUpdates(state)
         instructions = lowering.instructions
+        instructions.fillWaits()
         buffers = lowering.buffers
         let (arenaCount, probeCount, keptFloats) = Self.planMemory(
             &instructions, &buffers, keeping: Set(outputs.values.map(\.buffer)), maxBatch, state)
@@ -261,7 +262,7 @@ public final class Executable {
     /// One line an instruction: what it does, where, with which share and whether it waits first.
     public var listing: String {
         instructions.enumerated().map { i, x in
-            "\(i) \(x.name) \(x.work.summary(maxBatch)) [\(x.layer)] \(x.phase) \(x.cut.summary(maxBatch))\(x.barrier == .none ? "" : " barrier")"
+            "\(i) \(x.name) \(x.work.summary(maxBatch)) [\(x.layer)] \(x.phase) \(x.cut.summary(maxBatch))\(x.arrives ? " arrives" : "")\(x.barrier == .none ? "" : " barrier")"
         }.joined(separator: "\n")
     }
 
@@ -422,6 +423,8 @@ public final class Executable {
             case .always: 1
             case .whenWatched: 2
             }
+        // A watched run has barriers of its own between.
+        x.arrives = !instruction.arrives ? 0 : instructions.contains { $0.phase == .probe } ? 2 : 1
         x.probe = instruction.phase == .probe ? 1 : 0
         switch instruction.cut {
         case .rows(let count, let granule):

@@ -58,18 +58,25 @@ extension Executable {
             var waiting: [Int] = []
             // Free since the last barrier, for values of the same share alone.
             var handed: [Share: [Int]] = [:]
+            var arrival: Int?
             for i in instructions.indices {
+                if instructions[i].arrives { arrival = i }
                 if instructions[i].barrier == .always {
-                    for b in waiting { free.give(buffers[b].offset, sizes[b]) }
-                    waiting = []
-                    for (own, offsets) in handed {
-                        for offset in offsets { free.give(offset, StateStorage.padded(own.count.resolved(maxBatch))) }
+                    // What is read after a thread has said that it is there may be read still.
+                    let since = arrival ?? i
+                    arrival = nil
+                    func give(_ list: [Int]) -> [Int] {
+                        list.filter { b in
+                            if last[b] < since { free.give(buffers[b].offset, sizes[b]) }
+                            return last[b] >= since
+                        }
                     }
-                    handed = [:]
+                    waiting = give(waiting)
+                    handed = handed.mapValues(give)
                 }
                 for b in (starts[i] ?? []).sorted(by: { sizes[$0] > sizes[$1] }) {
-                    if let own = share(b), let offset = handed[own]?.popLast() {
-                        buffers[b].offset = offset
+                    if let own = share(b), let before = handed[own]?.popLast() {
+                        buffers[b].offset = buffers[before].offset
                     } else if let offset = free.take(sizes[b]) {
                         buffers[b].offset = offset
                     } else {
@@ -79,7 +86,7 @@ extension Executable {
                 }
                 for b in ends[i] ?? [] {
                     if let own = share(b) {
-                        handed[own, default: []].append(buffers[b].offset)
+                        handed[own, default: []].append(b)
                     } else {
                         waiting.append(b)
                     }
@@ -133,9 +140,9 @@ extension [Instruction] {
     ///
     /// - Parameter overlap: whether two buffers share memory.
     mutating func placeBarriers(overlap: (Int, Int) -> Bool) {
-        func needsBarrier(_ i: Int, after open: [Access]) -> Bool {
-            self[i].accesses.contains { access in
-                open.contains { earlier in
+        func conflict(_ a: [Access], _ b: [Access]) -> Bool {
+            a.contains { access in
+                b.contains { earlier in
                     (access.writes || earlier.writes)
                         && !(access.buffer == earlier.buffer && access.touch == earlier.touch && access.touch != .all)
                         && overlap(access.buffer, earlier.buffer)
@@ -145,17 +152,58 @@ extension [Instruction] {
         }
         var open: [Access] = []
         for i in indices where self[i].phase != .probe {
-            self[i].barrier = needsBarrier(i, after: open) ? .always : .none
+            self[i].barrier = conflict(self[i].accesses, open) ? .always : .none
             if self[i].barrier == .always { open = [] }
             open += self[i].accesses
         }
+        placeArrivals(conflict)
         // Runs that nobody watches leave out the probes and the barriers they alone need.
         guard contains(where: { $0.phase == .probe }) else { return }
         open = []
         for i in indices {
-            if self[i].barrier != .always { self[i].barrier = needsBarrier(i, after: open) ? .whenWatched : .none }
+            if self[i].barrier != .always { self[i].barrier = conflict(self[i].accesses, open) ? .whenWatched : .none }
             if self[i].barrier != .none { open = [] }
             open += self[i].accesses
+        }
+    }
+
+    /// A thread has come to a barrier as soon as it has done what others need between that barrier and the next.
+    private mutating func placeArrivals(_ conflict: ([Access], [Access]) -> Bool) {
+        let order = indices.filter { self[$0].phase != .probe }
+        let barriers = order.indices.filter { self[order[$0]].barrier == .always }
+        for i in indices { self[i].arrives = false }
+        for (b, wait) in barriers.enumerated() {
+            let start = b == 0 ? 0 : barriers[b - 1]
+            let end = b + 1 < barriers.count ? barriers[b + 1] : order.count
+            let later = order[wait..<end].flatMap { self[$0].accesses }
+            let needed = order[start..<wait].last { conflict(later, self[$0].accesses) }
+            if let needed, let next = order[start..<wait].first(where: { $0 > needed }) { self[next].arrives = true }
+        }
+    }
+
+    /// Puts products that are not needed for long, such as gradients of weights, off until just before the next barrier.
+    ///
+    /// Threads then do them while they would wait for each other.
+    mutating func fillWaits() {
+        placeBarriers { $0 == $1 }
+        let barriers = indices.filter { self[$0].barrier == .always }
+        for (b, wait) in barriers.enumerated() {
+            let start = b == 0 ? 0 : barriers[b - 1]
+            let end = b + 1 < barriers.count ? barriers[b + 1] : count
+            var moved: [Int] = []
+            for i in (start..<wait).reversed() {
+                guard case .product = self[i].work, self[i].phase == .backward, i + 1 < wait else { continue }
+                let others = (i + 1..<end).filter { !moved.contains($0) }
+                let own = self[i].accesses
+                let isFree = !others.contains { k in
+                    self[k].accesses.contains { x in own.contains { $0.buffer == x.buffer && ($0.writes || x.writes) } }
+                }
+                if isFree { moved.insert(i, at: 0) }
+            }
+            if moved.isEmpty { continue }
+            let range = start..<wait
+            let rest = range.filter { !moved.contains($0) }
+            replaceSubrange(range, with: (rest + moved).map { self[$0] })
         }
     }
 }

@@ -69,6 +69,9 @@ struct Instruction {
     var cut: Cut
     var accesses: [Access]
     var barrier = Barrier.none
+    /// Whether a thread says before this instruction that it has come to the next barrier: what is up to there keeps nobody
+    /// waiting.
+    var arrives = false
     /// Floating-point operations and bytes moved, for the profile.
     var flops = Count(factor: 0)
 }
