@@ -69,7 +69,7 @@ static int fetches(const fk_instr *x, int t, int threads, fk_fetch *into) {
     for (int k = 0; k < x->upcoming_count; k++) {
         const fk_upcoming *u = &x->upcoming[k];
         fk_fetch *f = &into[k];
-        *f = (fk_fetch){u->p, u->rows, u->columns, u->ld};
+        *f = (fk_fetch){u->p, u->rows, u->columns, u->ld, u->writes};
         int64_t *extent = u->cut == FK_CUT_ROWS ? &f->rows : &f->columns, lo = 0, hi = *extent;
         if (u->granule) share_of(*extent, u->granule, t, threads, &lo, &hi);
         f->p += u->cut == FK_CUT_ROWS ? lo * u->ld : lo;

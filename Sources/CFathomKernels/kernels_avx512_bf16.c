@@ -7,7 +7,7 @@
 #define FK_ISA avx512_bf16
 #define FK_LANES 16
 #define FK_PAIRS 1
-#pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("prfchw,avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"))), apply_to = function)
 #include "simd.inc"
 #include "gemm.inc"
 #include "conv.inc"

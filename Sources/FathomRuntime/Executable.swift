@@ -408,7 +408,7 @@ public final class Executable {
                 upcoming[k] = fk_upcoming(
                     p: UnsafePointer(pointer(x.buffer)), rows: Int64(x.rows), columns: Int64(x.columns),
                     ld: Int64(x.columns), cut: UInt8(x.cut.rawValue),
-                    granule: x.isShared ? made.instrs[x.reader].granule : 0, most: Int64(x.most))
+                    granule: x.isShared ? made.instrs[x.reader].granule : 0, writes: x.writes, most: Int64(x.most))
             }
             (made.instrs[i].upcoming, made.instrs[i].upcoming_count) = (UnsafePointer(upcoming), Int64(list.count))
         }

@@ -11,6 +11,7 @@ struct Upcoming {
     var cut: fk_cut
     var isShared: Bool
     var most = Int.max
+    var writes = false
 }
 
 extension [Instruction] {
@@ -32,7 +33,8 @@ extension [Instruction] {
             var found: [Upcoming] = []
             scan: for j in order[(at + 1)...] {
                 func add(
-                    _ buffer: Int, _ rows: Count, _ columns: Count, cut: fk_cut, isShared: Bool, most: Int = .max
+                    _ buffer: Int, _ rows: Count, _ columns: Count, cut: fk_cut, isShared: Bool, most: Int = .max,
+                    writes: Bool = false
                 ) {
                     let (rows, columns) = (rows.resolved(batch), columns.resolved(batch))
                     guard Self.fetched.contains(4 * rows * columns), found.count < Int(FK_MOST_UPCOMING),
@@ -41,7 +43,7 @@ extension [Instruction] {
                     found.append(
                         Upcoming(
                             buffer: buffer, reader: j, rows: rows, columns: columns, cut: cut, isShared: isShared,
-                            most: most))
+                            most: most, writes: writes))
                 }
                 switch self[j].work {
                 case .region(let region):
@@ -49,6 +51,11 @@ extension [Instruction] {
                     for r in region.registers where r.kind == .read && r.extent == .full && r.width == nil {
                         if let buffer = r.buffer {
                             add(buffer, region.rows, region.columns, cut: FK_CUT_COLS, isShared: true)
+                        }
+                    }
+                    for r in region.registers where r.kind == .write && r.extent == .full && r.width == nil {
+                        if let buffer = r.buffer {
+                            add(buffer, region.rows, region.columns, cut: FK_CUT_COLS, isShared: true, writes: true)
                         }
                     }
                     known.formUnion(self[j].accesses.map(\.buffer))

@@ -34,6 +34,7 @@ typedef struct {
 typedef struct {
     const float *p;
     int64_t rows, columns, ld;
+    bool writes;
 } fk_fetch;
 
 typedef struct {

@@ -171,9 +171,10 @@ typedef struct {
     int64_t rows, columns, ld;
     uint8_t cut;                // rows or columns: what that instruction shares out
     int64_t granule;            // by multiples of it; 0: everybody reads all
+    bool writes;                // what is written there follows
     int64_t most;               // of a share's rows or columns the first are enough
 } fk_upcoming;
-enum { FK_MOST_UPCOMING = 4 };
+enum { FK_MOST_UPCOMING = 6 };
 
 typedef struct {
     uint8_t kind, cut;
