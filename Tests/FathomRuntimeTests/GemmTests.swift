@@ -82,10 +82,12 @@ struct GemmTests {
                                     // Strips, nothing and one stretch: fetching changes no result.
                                     let after = [
                                         fk_fetch(
-                                            p: c.baseAddress, rows: Int64(m), columns: Int64(n), ld: Int64(ldc)),
-                                        fk_fetch(p: c.baseAddress, rows: 0, columns: 5, ld: 5),
+                                            p: c.baseAddress, rows: Int64(m), columns: Int64(n), ld: Int64(ldc),
+                                            writes: true),
+                                        fk_fetch(p: c.baseAddress, rows: 0, columns: 5, ld: 5, writes: false),
                                         fk_fetch(
-                                            p: b.baseAddress, rows: 1, columns: Int64(b.count), ld: Int64(b.count)),
+                                            p: b.baseAddress, rows: 1, columns: Int64(b.count), ld: Int64(b.count),
+                                            writes: false),
                                     ]
                                     let bytes = fk_gemm_scratch_on(instructionSet, &arguments)
                                     withUnsafeTemporaryAllocation(byteCount: bytes + 64, alignment: 64) { scratch in

@@ -282,14 +282,27 @@ import Testing
         var written: [UInt: Int] = [:]
         /// Threads that have read the element, as bits.
         var read: [UInt: UInt64] = [:]
+        /// What the threads have touched since they said that they had come to the next barrier.
+        var arrival: [(thread: Int, touches: Touches)]?
         for (i, x) in plan.enumerated() where watching || x.probe == 0 {
+            if x.arrives == 1 || x.arrives == 2 && !watching { arrival = [] }
             if x.barrier == 1 || x.barrier == 2 && watching {
                 written = [:]
                 read = [:]
+                for (t, touches) in arrival ?? [] {
+                    for (start, count, writes) in touches.runs {
+                        for place in start..<(start + UInt(count)) {
+                            if writes { written[place] = t } else { read[place, default: 0] |= 1 << UInt64(t) }
+                        }
+                    }
+                }
+                arrival = nil
             }
             // What one thread does within an instruction is in order; what two do is not.
             for t in 0..<threads {
-                for (start, count, writes) in Touches(x, t, of: threads).runs {
+                let touches = Touches(x, t, of: threads)
+                arrival?.append((t, touches))
+                for (start, count, writes) in touches.runs {
                     for place in start..<(start + UInt(count)) {
                         if let other = written[place], other != t { return (i, [other, t]) }
                         if writes {

@@ -6,10 +6,11 @@ import Testing
 
 /// What a plan looks like: kinds of instructions and where the team waits.
 @Suite struct PlanTests {
-    /// "matmul matmul | fused …": the names in order, a bar where the team waits.
+    /// "matmul / matmul | fused …": the names in order, a bar where the team waits, a stroke where a thread says before that it has
+    /// come there.
     static func shape(_ executable: Executable) -> String {
         executable.listing.split(separator: "\n").map { line in
-            (line.hasSuffix(" barrier") ? "| " : "") + line.split(separator: " ")[1]
+            (line.hasSuffix(" arrives") ? "/ " : line.hasSuffix(" barrier") ? "| " : "") + line.split(separator: " ")[1]
         }.joined(separator: " ")
     }
 
@@ -54,8 +55,8 @@ import Testing
             ModelRow("batch norm", [32]) {
                 Dense(48, bias: false); BatchNorm(); ReLU(); Dense(48, bias: false); BatchNorm(); ReLU(); Dense(10)
             },
-            "matmul fused | matmul fused | matmul softmaxCrossEntropyGradient | sum matmul matmul fused "
-                + "| matmul matmul fused matmul sum div | update"
+            "matmul fused | matmul fused | matmul softmaxCrossEntropyGradient | sum matmul fused "
+                + "/ matmul | matmul matmul fused matmul / sum div | update"
         ),
         (
             ModelRow("highway", [32]) {
@@ -88,8 +89,8 @@ import Testing
         #expect(shape == expected, "\(row.name): \(shape)")
     }
 
-    /// What products fetch is what the next instructions read: in the backward pass the activation's operand, the next weights and
-    /// the layer's input, all of which were last used a pass before; never what was made just now.
+    /// What products fetch is what the next instructions read and write: in the backward pass the activation's operand, the next
+    /// weights and the layer's input, all of which were last used a pass before; never what was made just now.
     @Test func productsFetchWhatComesNext() throws {
         let row = ModelRow("deep", [128]) {
             for _ in 0..<4 { Dense(128, bias: false); BatchNorm(); ReLU() }; Dense(5)
@@ -113,15 +114,17 @@ import Testing
                         guard next.kind == UInt8(FK_I_REGION.rawValue) else { return false }
                         let r = next.u.region
                         return (r.rows, r.cols) == (array.rows, array.columns)
-                            && (0..<Int(r.reg_count)).contains { r.regs[$0].memory == 1 && r.regs[$0].base == array.p }
+                            && (0..<Int(r.reg_count)).contains {
+                                r.regs[$0].memory == (array.writes ? 2 : 1) && r.regs[$0].base == array.p
+                            }
                     }
                     #expect(!readers.isEmpty, "\(i): \(array.rows) × \(array.columns)")
                 }
             }
             return counts
         }
-        // Forward the next weights, where they are not small; backward, for each layer but the first, what the product for the
-        // weights reads, and then the activation's operand with the next weights, or the first layer's input.
-        #expect(found == [1, 1, 1, 0, 0] + [1, 2, 1, 2, 1, 2, 1, 2] + [0], "\(found ?? []) of \(plan.listing)")
+        // Forward what the activation writes and the next weights, where they are not small. Backward, for each layer but the first,
+        // what its activation reads and writes and what the product for the weights reads; then the next weights.
+        #expect(found == [2, 2, 2, 1, 0] + [3, 1, 3, 1, 3, 1] + [1, 3] + [0], "\(found ?? []) of \(plan.listing)")
     }
 }
