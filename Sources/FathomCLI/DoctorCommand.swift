@@ -73,12 +73,13 @@ struct DoctorCommand: ParsableCommand {
         progress.clear()
         let document = DiagnosisDocument(diagnosis)
         let folder =
-            out ?? (isRun ? config : nil) ?? FileSystem.join("checkups", RunFolder.stampedName(patient.name))
+            try out ?? (isRun ? config : nil) ?? RunFolder.createEmpty(in: "checkups", name: patient.name)
         let treated = document.treatment?.winner == nil ? nil : FileSystem.join(folder, "treated.yaml")
         let next = treated.map { "fathom train \($0)" }
         // What was described on the command line gets a file, so that the next command has something to name.
-        let subject = config ?? FileSystem.join(folder, "examined.yaml")
-        let files = try write(document, folder, subject, next)
+        let written = options.isEmpty ? config : nil
+        let subject = written ?? FileSystem.join(folder, "examined.yaml")
+        let files = try write(document, folder, subject, next, isOnFile: written != nil)
         if output.json {
             Terminal.output(try document.json() + "\n")
         } else {
@@ -93,7 +94,7 @@ struct DoctorCommand: ParsableCommand {
 
     /// Writes the report and what goes with it.
     private func write(
-        _ document: DiagnosisDocument, _ folder: String, _ subject: String, _ next: String?
+        _ document: DiagnosisDocument, _ folder: String, _ subject: String, _ next: String?, isOnFile: Bool
     ) throws -> [String] {
         try FileSystem.createFolders(folder)
         var files: [String] = []
@@ -104,7 +105,7 @@ struct DoctorCommand: ParsableCommand {
         }
         try write("report.html", try document.html(command: subject, next: next))
         try write("diagnosis.json", try document.json() + "\n")
-        if config == nil { try write("examined.yaml", document.subject.configuration) }
+        if !isOnFile { try write("examined.yaml", document.subject.configuration) }
         if let winner = document.treatment?.winner { try write("treated.yaml", winner.configuration) }
         return files
     }

@@ -37,6 +37,11 @@ struct TrainingOptions: ParsableArguments {
     @Option(name: .long, help: "Any setting by its path, such as --set training.epochs=5; may be repeated.")
     var set: [String] = []
 
+    /// Whether nothing overrides a configuration.
+    var isEmpty: Bool {
+        self.set.isEmpty && [data, model, epochs, batch, lr, optimizer, seed, threads, precision].allSatisfy { $0 == nil }
+    }
+
     /// The configuration: the file's, then the flags', then `--set`.
     func configuration(file: String?, name: String?) throws -> RunConfiguration {
         var tree = ConfigValue(.map([]))

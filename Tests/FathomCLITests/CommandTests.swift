@@ -76,6 +76,13 @@ struct Program {
             let again = try Program.run(treat.dropLast() + ["--before"], in: folder)
             #expect(again.code == 3)
             #expect(again.output.split(separator: "\n").first == ill.output.split(separator: "\n").first)
+            // A file that is as it was examined is named itself; one that flags change is not.
+            let file = try #require(treat.dropFirst().first)
+            #expect(try next(again).dropFirst().first == file)
+            let changed = try Program.run(treat.dropLast() + ["--before", "--batch", "7"], in: folder)
+            let changedFile = try #require(try next(changed).dropFirst().first)
+            #expect(changedFile != file)
+            #expect(try String(contentsOfFile: folder + "/" + changedFile, encoding: .utf8).contains("batch: 7"))
         }
     }
 

@@ -107,10 +107,20 @@ public final class RunFolder: Sendable {
         }
     }
 
-    /// The date and a name, fit for a file name.
-    public static func stampedName(_ name: String, _ date: Date = Date()) -> String {
-        stamp(date) + "-" + safeName(name)
+    /// Creates an empty folder in `parent`, named as a run would be, and returns its path.
+    public static func createEmpty(in parent: String, name: String, date: Date = Date()) throws(StorageError) -> String
+    {
+        try FileSystem.createFolders(parent)
+        let base = stampedName(name, date)
+        for number in 1...10_000 {
+            let path = FileSystem.join(parent, number == 1 ? base : "\(base)-\(number)")
+            if try FileSystem.createFolder(path) { return path }
+        }
+        throw StorageError(operation: "create a folder", path: FileSystem.join(parent, base), cause: .exists)
     }
+
+    /// The date and a name, fit for a file name.
+    private static func stampedName(_ name: String, _ date: Date) -> String { stamp(date) + "-" + safeName(name) }
 
     /// A name that is one harmless part of a path: letters, digits, "-", "_" and inner dots, at most 80 bytes.
     ///
