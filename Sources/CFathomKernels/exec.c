@@ -354,7 +354,7 @@ static void run_share(const fk_instr *x, int64_t lo, int64_t hi, int t, int thre
 void fk_instr_run(const fk_instr *x, int t, int threads, void *scratch, bool watching) {
     int64_t lo = 0, hi = x->extent;
     if (x->cut == FK_CUT_NONE) {
-        if (t != 0) return;
+        if (t != x->owner * threads / 1024) return;
     } else {
         share(x, t, threads, &lo, &hi);
         if (lo >= hi) return;

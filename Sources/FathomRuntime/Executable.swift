@@ -98,6 +98,7 @@ public final class Executable {
         lowering.mergeUpdates(state)
         instructions = lowering.instructions
         instructions.fillWaits()
+        instructions.handOutLayers(maxBatch)
         buffers = lowering.buffers
         let (arenaCount, probeCount, keptFloats) = Self.planMemory(
             &instructions, &buffers, keeping: Set(outputs.values.map(\.buffer)), maxBatch, state)
@@ -434,6 +435,8 @@ public final class Executable {
         case .units(let count, let granule):
             (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_UNITS.rawValue), n(count), Int64(granule))
         case .none: (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_NONE.rawValue), 0, 1)
+        case .one(let owner):
+            (x.cut, x.extent, x.granule, x.owner) = (UInt8(FK_CUT_NONE.rawValue), 0, 1, UInt16(owner))
         }
         switch instruction.work {
         case .product(let p):

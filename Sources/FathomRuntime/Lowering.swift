@@ -310,6 +310,7 @@ struct Lowering {
     private func touch(_ extent: Extent, _ cut: Cut, _ region: Region) -> Touch {
         switch cut {
         case .none: return .first
+        case .one(let owner): return .one(owner)
         case .rows(let rows, let granule):
             switch extent {
             case .full, .perRow: return .sharing(rows, granule: granule)

@@ -43,6 +43,8 @@ enum Touch: Hashable {
     case columns(Count, granule: Int)
     /// Only the first thread.
     case first
+    /// Only the thread whose turn it is, as ``Cut/one(_:)`` has it.
+    case one(Int)
 }
 
 struct Access {
@@ -57,6 +59,8 @@ enum Cut: Hashable {
     case columns(Count, granule: Int)
     /// Anything else that can be counted.
     case units(Count, granule: Int)
+    /// One thread does all of it: of n threads the number n × so many 1024ths.
+    case one(Int)
     case none
 }
 

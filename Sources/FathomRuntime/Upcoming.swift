@@ -27,6 +27,8 @@ extension [Instruction] {
         var result: [Int: [Upcoming]] = [:]
         for (at, i) in order.enumerated() {
             guard case .product(let own) = self[i].work, own.batches == nil, !own.isPacked else { continue }
+            // The next one is another thread's.
+            if case .one = self[i].cut { continue }
             // What is in the cache anyway, or not written yet.
             var known = Set(self[i].accesses.map(\.buffer))
             if at > 0 { known.formUnion(self[order[at - 1]].accesses.map(\.buffer)) }

@@ -19,6 +19,10 @@ import Testing
         ModelRow("awkward sequence", [9, 21], .meanSquaredError, target: [9, 21]) {
             Dense(33); LayerNorm(); Activate(.gelu); Dense(21)
         },
+        // Layers enough for each of their gradients to be one thread's.
+        ModelRow("awkward depth", [40]) {
+            for _ in 0..<20 { Highway(activation: .tanh) }; Dense(5)
+        },
         ModelRow("wide", [300]) {
             Dense(700); ReLU(); Dense(5)
         },

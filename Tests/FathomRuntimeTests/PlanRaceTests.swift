@@ -31,7 +31,7 @@ import Testing
             var share = min(units * t / n * granule, extent)..<min(units * (t + 1) / n * granule, extent)
             let isAlone = UInt32(x.cut) == FK_CUT_NONE.rawValue
             if isAlone {
-                if t != 0 { return }
+                if t != Int(x.owner) * n / 1024 { return }
                 share = 0..<extent
             } else if share.isEmpty {
                 return

@@ -34,6 +34,20 @@ import Testing
         #expect(Self.barriers(plan) == 2, "\(plan.listing)")
     }
 
+    /// Each of many gradients of weights is one thread's, with the sum for its bias.
+    @Test(arguments: [(5, 0), (30, 31)]) func layersAreHandedOut(depth: Int, expected: Int) throws {
+        let row = ModelRow("highway", [32]) {
+            for _ in 0..<depth { Highway(activation: .tanh, gateBias: -1) }; Dense(5)
+        }
+        let owners = try Self.plan(row).withPlan(batch: 64) { plan in
+            plan.filter { $0.kind == UInt8(FK_I_GEMM.rawValue) && $0.owner > 0 }.map { Int($0.owner) }
+        }
+        #expect(owners?.count == expected)
+        // The last layers come first in the backward pass, and go to the last thread.
+        #expect(owners?.sorted(by: >) == owners)
+        #expect((owners ?? []).count { $0 >= 512 } == (expected + 1) / 2)
+    }
+
     @Test(arguments: [2, 5, 12]) func perceptronsWaitTwice(depth: Int) throws {
         let row = ModelRow("perceptron", [32]) {
             for _ in 0..<depth { Dense(32); ReLU() }; Dense(5)

@@ -180,6 +180,7 @@ typedef struct {
     uint8_t kind, cut;
     uint8_t barrier;            // 1: wait for the team before this instruction; 2: in watched runs
     uint8_t arrives;            // 1: others need not wait for this instruction at the next barrier; 2: in runs nobody watches
+    uint16_t owner;             // FK_CUT_NONE: of n threads the number n × owner / 1024 runs it
     uint8_t probe;              // left out of runs that nobody watches
     int64_t extent;             // rows, columns or units to share out
     int64_t granule;            // shares are multiples of it
