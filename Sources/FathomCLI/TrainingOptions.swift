@@ -39,7 +39,8 @@ struct TrainingOptions: ParsableArguments {
 
     /// Whether nothing overrides a configuration.
     var isEmpty: Bool {
-        self.set.isEmpty && [data, model, epochs, batch, lr, optimizer, seed, threads, precision].allSatisfy { $0 == nil }
+        self.set.isEmpty
+            && [data, model, epochs, batch, lr, optimizer, seed, threads, precision].allSatisfy { $0 == nil }
     }
 
     /// The configuration: the file's, then the flags', then `--set`.
