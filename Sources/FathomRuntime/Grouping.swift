@@ -742,7 +742,7 @@ struct Grouping {
     /// Forward values that a backward region can make again from what is in memory anyway, in an operation or two, are
     /// made again: that costs less than writing and reading them, and frees their memory. The bits are the same.
     private mutating func recomputeCheapValues() {
-        for b in groups.indices where groups[b].isRegion && groups[b].phase == .backward && groups[b].split != nil {
+        for b in groups.indices where groups[b].isRegion && groups[b].phase == .backward {
             var queue = groups[b].nodes
             var members = Set(queue)
             while let reader = queue.popLast() {
@@ -759,9 +759,15 @@ struct Grouping {
         }
     }
 
+    /// Whether what one group makes can be made again in another: their rows and columns are the same, or can be.
+    private func fits(_ a: Group, _ b: Group) -> Bool {
+        guard let x = a.split, let y = b.split else { return a.total == b.total }
+        return x == y
+    }
+
     private func canRecompute(_ id: NodeID, in b: Int, depth: Int) -> Bool {
         guard depth > 0, let a = groupOf[id.index], a != b, groups[a].isRegion, groups[a].phase == .forward,
-            groups[a].extents[id] == .full, let x = groups[a].split, let y = groups[b].split, x == y,
+            groups[a].extents[id] == .full, fits(groups[a], groups[b]),
             groups[a].block == nil || groups[b].block == groups[a].block
         else { return false }
         guard graph[id].op.isCheap else { return false }
@@ -775,7 +781,7 @@ struct Grouping {
             case .perColumn: return groups[g].reduction == .rows
             case .perRow: return groups[g].reduction == .columns
             case .perBlock: return isBlockReduction(value)
-            case .full: return isKept(value) || canRecompute(value, in: b, depth: depth - 1)
+            case .full: return isAtHand(value, in: b) || canRecompute(value, in: b, depth: depth - 1)
             default: return false
             }
         }
@@ -790,14 +796,23 @@ struct Grouping {
             }
     }
 
+    /// Whether the value is in memory without what is made again: for the forward pass, or because the group reads it and cannot
+    /// make it.
+    private func isAtHand(_ id: NodeID, in b: Int) -> Bool {
+        isKept(id)
+            || stored.contains(id) && !graph[id].op.isCheap
+                && uses[id.index].contains { groupOf[$0.consumer.index] == b }
+    }
+
     private mutating func recompute(_ id: NodeID, in b: Int, _ members: inout Set<NodeID>, _ queue: inout [NodeID]) {
         guard members.insert(id).inserted else { return }
+        groups[b].split = groups[b].split ?? groupOf[id.index].flatMap { groups[$0].split }
         groups[b].nodes.append(id)
         groups[b].extents[id] = .full
         for operand in operands(of: id) {
             let (value, _) = source(of: operand)
             guard let g = groupOf[value.index], groups[g].isRegion, !members.contains(value) else { continue }
-            if groups[g].extents[value] == .full, !isKept(value) {
+            if groups[g].extents[value] == .full, !isAtHand(value, in: b) {
                 recompute(value, in: b, &members, &queue)
             } else {
                 readAgain.insert(value)

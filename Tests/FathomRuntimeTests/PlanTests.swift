@@ -48,6 +48,19 @@ import Testing
         #expect((owners ?? []).count { $0 >= 512 } == (expected + 1) / 2)
     }
 
+    /// A gate stores its activation, the gate and the result; their difference, which the backward pass needs, is made again there.
+    @Test func differencesAreMadeAgain() throws {
+        let row = ModelRow("highway", [32]) {
+            for _ in 0..<3 { Highway(activation: .tanh) }; Dense(5)
+        }
+        let written = try Self.plan(row).withPlan(batch: 64) { plan in
+            plan.filter { $0.kind == UInt8(FK_I_REGION.rawValue) }.map { $0.u.region }
+                .filter { r in (0..<Int(r.op_count)).contains { r.ops[$0].opcode == FK_TANH.rawValue } }
+                .map { r in (0..<Int(r.reg_count)).count { r.regs[$0].memory == 2 } }
+        }
+        #expect(written == [3, 3, 3])
+    }
+
     @Test(arguments: [2, 5, 12]) func perceptronsWaitTwice(depth: Int) throws {
         let row = ModelRow("perceptron", [32]) {
             for _ in 0..<depth { Dense(32); ReLU() }; Dense(5)
