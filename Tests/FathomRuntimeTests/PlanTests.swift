@@ -54,9 +54,14 @@ import Testing
             for _ in 0..<3 { Highway(activation: .tanh) }; Dense(5)
         }
         let written = try Self.plan(row).withPlan(batch: 64) { plan in
-            plan.filter { $0.kind == UInt8(FK_I_REGION.rawValue) }.map { $0.u.region }
-                .filter { r in (0..<Int(r.op_count)).contains { r.ops[$0].opcode == FK_TANH.rawValue } }
-                .map { r in (0..<Int(r.reg_count)).count { r.regs[$0].memory == 2 } }
+            var counts: [Int] = []
+            for x in plan where x.kind == UInt8(FK_I_REGION.rawValue) {
+                let r = x.u.region
+                let opcodes = (0..<Int(r.op_count)).map { UInt32(r.ops[$0].opcode) }
+                if !opcodes.contains(FK_TANH.rawValue) { continue }
+                counts.append((0..<Int(r.reg_count)).count { r.regs[$0].memory == 2 })
+            }
+            return counts
         }
         #expect(written == [3, 3, 3])
     }
