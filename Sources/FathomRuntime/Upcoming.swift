@@ -1,6 +1,6 @@
 import CFathomKernels
 
-/// An array that an instruction reads and nobody has used since long before.
+/// An array that an instruction reads, or writes, and nobody has used since long before.
 struct Upcoming {
     var buffer: Int
     /// The instruction's number.
@@ -11,6 +11,7 @@ struct Upcoming {
     var cut: fk_cut
     var isShared: Bool
     var most = Int.max
+    /// Whether it is written: then it is taken from whoever has read it.
     var writes = false
 }
 

@@ -30,11 +30,11 @@ typedef struct {
     int arrays;
 } fk_gemm_end;
 
-// Memory that is read after the product, and fetched into the second-level cache while it is computed.
+// Memory that is read or written after the product, and fetched into the second-level cache while it is computed.
 typedef struct {
     const float *p;
     int64_t rows, columns, ld;
-    bool writes;
+    bool writes;                // what is written next: others give it up
 } fk_fetch;
 
 typedef struct {

@@ -165,7 +165,7 @@ enum fk_kind {
 // How an instruction's units are cut: rows or columns of the result, anything else counted in `units`, or one thread.
 enum fk_cut { FK_CUT_ROWS, FK_CUT_COLS, FK_CUT_UNITS, FK_CUT_NONE };
 
-// An array that an instruction after a product reads, and that was last used long before; a thread fetches its own share.
+// An array that an instruction after a product reads or writes, and that was last used long before; a thread fetches its share.
 typedef struct {
     const float *p;
     int64_t rows, columns, ld;
