@@ -12,7 +12,7 @@ extension [Instruction] {
                     (access.writes || earlier.writes)
                         && !(access.buffer == earlier.buffer && access.touch == earlier.touch && access.touch != .all)
                         && overlap(access.buffer, earlier.buffer)
-                        && !(access.touch == .first && earlier.touch == .first)
+                        && !(access.touch == earlier.touch && access.touch.isOfOne)
                 }
             }
         }

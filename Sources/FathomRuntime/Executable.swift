@@ -434,7 +434,6 @@ public final class Executable {
             (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_COLS.rawValue), n(count), Int64(granule))
         case .units(let count, let granule):
             (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_UNITS.rawValue), n(count), Int64(granule))
-        case .none: (x.cut, x.extent, x.granule) = (UInt8(FK_CUT_NONE.rawValue), 0, 1)
         case .one(let owner):
             (x.cut, x.extent, x.granule, x.owner) = (UInt8(FK_CUT_NONE.rawValue), 0, 1, UInt16(owner))
         }

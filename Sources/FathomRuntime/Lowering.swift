@@ -309,7 +309,6 @@ struct Lowering {
 
     private func touch(_ extent: Extent, _ cut: Cut, _ region: Region) -> Touch {
         switch cut {
-        case .none: return .first
         case .one(let owner): return .one(owner)
         case .rows(let rows, let granule):
             switch extent {

@@ -41,10 +41,12 @@ enum Touch: Hashable {
     case rows(Count, granule: Int)
     /// The thread's columns of every row.
     case columns(Count, granule: Int)
-    /// Only the first thread.
-    case first
-    /// Only the thread whose turn it is, as ``Cut/one(_:)`` has it.
+    /// Only one thread, as ``Cut/one(_:)`` has it.
     case one(Int)
+
+    /// Only the first thread.
+    static let first = Touch.one(0)
+    var isOfOne: Bool { if case .one = self { true } else { false } }
 }
 
 struct Access {
@@ -61,7 +63,9 @@ enum Cut: Hashable {
     case units(Count, granule: Int)
     /// One thread does all of it: of n threads the number n × so many 1024ths.
     case one(Int)
-    case none
+
+    /// The first thread does all of it.
+    static let none = Cut.one(0)
 }
 
 /// One instruction, with sizes for every batch and buffers not yet placed.

@@ -39,7 +39,7 @@ extension Cut {
         case .rows(let n, _): "rows \(n.resolved(batch))"
         case .columns(let n, _): "columns \(n.resolved(batch))"
         case .units(let n, _): "units \(n.resolved(batch))"
-        case .none, .one: "alone"
+        case .one: "alone"
         }
     }
 }

@@ -51,14 +51,12 @@ extension [Instruction] {
                 switch self[j].work {
                 case .region(let region):
                     guard case .columns = self[j].cut else { break scan }
-                    for r in region.registers where r.kind == .read && r.extent == .full && r.width == nil {
-                        if let buffer = r.buffer {
-                            add(buffer, region.rows, region.columns, cut: FK_CUT_COLS, isShared: true)
-                        }
-                    }
-                    for r in region.registers where r.kind == .write && r.extent == .full && r.width == nil {
-                        if let buffer = r.buffer {
-                            add(buffer, region.rows, region.columns, cut: FK_CUT_COLS, isShared: true, writes: true)
+                    for kind in [Region.Register.Kind.read, .write] {
+                        for r in region.registers where r.kind == kind && r.extent == .full && r.width == nil {
+                            guard let buffer = r.buffer else { continue }
+                            add(
+                                buffer, region.rows, region.columns, cut: FK_CUT_COLS, isShared: true,
+                                writes: kind == .write)
                         }
                     }
                     known.formUnion(self[j].accesses.map(\.buffer))

@@ -34,14 +34,12 @@ public final class RunFolder: Sendable {
     public static func create(
         in parent: String, name: String, configuration: String, date: Date = Date()
     ) throws(StorageError) -> RunFolder {
-        let base = stampedName(name, date)
-        for number in 1...10_000 {
-            let path = FileSystem.join(parent, number == 1 ? base : "\(base)-\(number)")
+        try firstFree(in: parent, name, date) { path throws(StorageError) in
             do throws(StorageError) { return try create(at: path, configuration: configuration) } catch {
                 guard error.cause == .exists else { throw error }
+                return nil
             }
         }
-        throw StorageError(operation: "create a run", path: FileSystem.join(parent, base), cause: .exists)
     }
 
     /// Creates a run at exactly this path, and opens it for writing.
@@ -111,16 +109,22 @@ public final class RunFolder: Sendable {
     public static func createEmpty(in parent: String, name: String, date: Date = Date()) throws(StorageError) -> String
     {
         try FileSystem.createFolders(parent)
-        let base = stampedName(name, date)
-        for number in 1...10_000 {
-            let path = FileSystem.join(parent, number == 1 ? base : "\(base)-\(number)")
-            if try FileSystem.createFolder(path) { return path }
+        return try firstFree(in: parent, name, date) { path throws(StorageError) in
+            try FileSystem.createFolder(path) ? path : nil
         }
-        throw StorageError(operation: "create a folder", path: FileSystem.join(parent, base), cause: .exists)
     }
 
-    /// The date and a name, fit for a file name.
-    private static func stampedName(_ name: String, _ date: Date) -> String { stamp(date) + "-" + safeName(name) }
+    /// What `make` makes at the first path that is free: the date and a name, with a number behind where that is taken.
+    private static func firstFree<Made>(
+        in parent: String, _ name: String, _ date: Date, _ make: (String) throws(StorageError) -> Made?
+    ) throws(StorageError) -> Made {
+        let base = stamp(date) + "-" + safeName(name)
+        for number in 1...10_000 {
+            let path = FileSystem.join(parent, number == 1 ? base : "\(base)-\(number)")
+            if let made = try make(path) { return made }
+        }
+        throw StorageError(operation: "create a run", path: FileSystem.join(parent, base), cause: .exists)
+    }
 
     /// A name that is one harmless part of a path: letters, digits, "-", "_" and inner dots, at most 80 bytes.
     ///
