@@ -586,8 +586,10 @@ public final class Executable {
         let width = (max(columns, 1) + lanes - 1) / lanes * lanes
         switch region.reduction {
         case .none, .blocks:
-            tileColumns = min(columns, 1024)
-            tileRows = max(1, 1024 / min(width, 1024))
+            // What is between a pass's operations is in no memory that would have to be small.
+            let most = region.ops.contains { $0.pass != nil } ? 8192 : 1024
+            tileColumns = min(columns, most)
+            tileRows = max(1, most / min(width, most))
         case .columns: tileRows = max(1, 1024 / width)
         case .rows:
             tileRows = max(rows, 1)

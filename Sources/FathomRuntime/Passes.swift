@@ -16,12 +16,16 @@ extension Region {
             FK_PASS_ADD_GRADIENT_SUMS,
         "t0 = sub r0 c0; t1 = rsubMul r1 c1 t0; t2 = mul t1 c2; sum t2": FK_PASS_CENTRE,
         "t0 = sub r0 c0; t1 = rsubMul r1 c1 t0; t2 = mulAdd t1 c2 r2; sum t2": FK_PASS_CENTRE_ADD,
+        "t0 = tanh r0; t1 = sigmoid r1; t2 = subMul t0 r2 t1; t3 = add r2 t2": FK_PASS_GATE,
+        "t0 = neg r0; t1 = add r1 t0; t2 = add t1 r2; t3 = subMul r3 r4 t2; t4 = mul t2 r5; t5 = subMul c0 r5 r5; "
+            + "t6 = mul t3 t5; t7 = rsubMul r3 r3 c0; t8 = mul t4 t7": FK_PASS_GATE_GRADIENT,
     ]
 
     /// The operations of programs that have a loop of their own, as its table names them.
     static let verbs: [UInt32: String] = [
         FK_ADD.rawValue: "add", FK_SUB.rawValue: "sub", FK_MUL.rawValue: "mul", FK_DIV.rawValue: "div",
-        FK_MAX.rawValue: "max", FK_SQRT.rawValue: "sqrt",
+        FK_MAX.rawValue: "max", FK_SQRT.rawValue: "sqrt", FK_NEG.rawValue: "neg", FK_TANH.rawValue: "tanh",
+        FK_SIGMOID.rawValue: "sigmoid",
         FK_GT.rawValue: "gt", FK_SELECT.rawValue: "select", FK_MUL_MUL.rawValue: "mulMul",
         FK_MUL_ADD.rawValue: "mulAdd", FK_SUB_MUL.rawValue: "subMul", FK_RSUB_MUL.rawValue: "rsubMul",
         FK_SUM_ROWS.rawValue: "sum",
@@ -30,7 +34,8 @@ extension Region {
     /// Orders the program by phases, each of which needs the sums over rows of the one before, and marks those that have a
     /// loop of their own.
     mutating func findPasses() {
-        guard reduction == .rows else { return }
+        guard reduction == .rows || reduction == .none else { return }
+        let single = ops
         func isReduction(_ op: Op) -> Bool { op.opcode.rawValue >= FK_SUM_COLS.rawValue }
         var phase = [Int](repeating: 0, count: registers.count)
         var narrow: [[Op]] = []
@@ -58,7 +63,12 @@ extension Region {
             if let pass = Self.passes[text(of: wide[at])] { wide[at][0].pass = (pass, wide[at].count) }
             ops += wide[at] + samples[at]
         }
-        markKept()
+        // Without sums there is one phase, a pass or as it was.
+        if reduction == .none, !ops.contains(where: { $0.pass != nil }) {
+            ops = single
+        } else {
+            markKept()
+        }
     }
 
     /// The operations of a phase as in the table; empty for what no pass can do.

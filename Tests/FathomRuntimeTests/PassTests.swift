@@ -4,7 +4,7 @@ import FathomNN
 import FathomRuntime
 import Testing
 
-/// Phases of batch norm that have a loop of their own give the bits of their single operations.
+/// Phases of batch norm, and gates, that have a loop of their own give the bits of their single operations.
 @Suite struct PassTests {
     static let rows: [ModelRow] = [
         ModelRow("passes: batch norm and ReLU", [48]) {
@@ -20,6 +20,13 @@ import Testing
                     BatchNorm(); ReLU(); Dense(64); BatchNorm(); ReLU(); Dense(64)
                 }
             }
+            Dense(5)
+        },
+        ModelRow("passes: gates", [48]) {
+            Dense(64)
+            for _ in 0..<3 { Highway() }
+            Dense(37)
+            for _ in 0..<3 { Highway() }
             Dense(5)
         },
     ]
@@ -61,6 +68,7 @@ import Testing
         let all = [
             FK_PASS_ADD_SUM, FK_PASS_SPREAD, FK_PASS_SCALE, FK_PASS_SCALE_MAX, FK_PASS_GRADIENT_SUMS,
             FK_PASS_ADD_GRADIENT_SUMS, FK_PASS_CENTRE, FK_PASS_CENTRE_ADD,
+            FK_PASS_GATE, FK_PASS_GATE_GRADIENT,
         ]
         #expect(found == Set(all.map { UInt8($0.rawValue) }))
     }

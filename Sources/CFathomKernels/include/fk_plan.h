@@ -50,7 +50,9 @@ typedef enum {
     FK_PASS_GRADIENT_SUMS,      // g = y > z ? d : z; h = (x − m)·s; Σg; Σg·h
     FK_PASS_ADD_GRADIENT_SUMS,  // the same with x = a + b
     FK_PASS_CENTRE,             // t = ((g − m) − h·n)·s; Σt
-    FK_PASS_CENTRE_ADD          // t = ((g − m) − h·n)·s + a; Σt
+    FK_PASS_CENTRE_ADD,         // t = ((g − m) − h·n)·s + a; Σt
+    FK_PASS_GATE,               // h = tanh a; t = σ(b); (h − x)·t + x
+    FK_PASS_GATE_GRADIENT       // g = (a − b) + c; e = g·t; (h − x)·g·(1 − t)·t; e·(1 − h·h)
 } fk_pass;
 
 typedef enum {
