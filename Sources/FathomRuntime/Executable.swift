@@ -445,7 +445,7 @@ public final class Executable {
                 m: m, n: nn, k: k, a: pointer(p.a), lda: p.ta ? m : k, ta: p.ta, b: pointer(p.b), ldb: p.tb ? k : nn,
                 tb: p.tb, packed: p.isPacked, c: pointer(p.c), ldc: nn, bias: p.bias.map { UnsafePointer(pointer($0)) },
                 accumulate: false,
-                activation: 0, bf16: p.rounds, end: nil, fetches: nil, fetch_count: 0)
+                activation: p.hasReLU ? 1 : 0, bf16: p.rounds, end: nil, fetches: nil, fetch_count: 0)
             (x.stride_a, x.stride_b, x.stride_c) = (m * k, k * nn, m * nn)
             x.batches = p.batches.map(n) ?? 1
             if let update = p.update {

@@ -102,8 +102,8 @@ struct Grouping {
     private(set) var groupOf: [Int?]
     /// Nodes whose value must be in memory.
     private(set) var stored: NodeSet
-    /// Matrix products absorbed with the bias that is added to them: the addition → (product, bias).
-    private(set) var biased: [NodeID: (product: NodeID, bias: NodeID)] = [:]
+    /// Matrix products absorbed with what is done to their elements at once: the last such node → its product.
+    private(set) var finished: [NodeID: (product: NodeID, bias: NodeID?, hasReLU: Bool)] = [:]
 
     /// Values written straight into some columns of a concatenation: the value → (concatenation, first column, its width).
     private(set) var columnTargets: [NodeID: (concat: NodeID, start: Int, width: Int)] = [:]
@@ -271,6 +271,7 @@ struct Grouping {
     private mutating func run() {
         uses = Array(repeating: [], count: graph.nodes.count)
         findBiases()
+        findReLUs()
         // Everything opaque operations, outputs and updates read must be in memory; views are read through.
         for (_, id) in graph.outputs { store(id) }
         for (_, id) in graph.updates { store(id) }
@@ -341,18 +342,45 @@ struct Grouping {
                 guard let width = node.type.shape.dims.last?.fixedValue, graph.shape(of: bias).fixedCount == width,
                     graph.shape(of: bias).dims.last == .fixed(width), width > 1 || graph.shape(of: bias).rank == 1
                 else { continue }
-                biased[NodeID(i)] = (product, bias)
+                finished[NodeID(i)] = (product, bias, false)
                 absorbed.insert(product)
                 break
             }
         }
     }
 
-    /// What a node reads: with its bias an absorbed product's operands; nothing where only a shape matters.
+    /// max(x·W + b, 0) with nothing else reading what it is of is one product, too.
+    private mutating func findReLUs() {
+        guard fusing else { return }
+        var readers = [Int](repeating: 0, count: graph.nodes.count)
+        for (i, node) in graph.nodes.enumerated() where live[i] { for input in node.inputs { readers[input.index] += 1 } }
+        for (_, id) in graph.outputs { readers[id.index] += 1 }
+        for (_, id) in graph.updates { readers[id.index] += 1 }
+        func isZero(_ id: NodeID) -> Bool {
+            switch graph[id].op {
+            case .constant(let value): value == 0
+            case .broadcast, .reshape: isZero(graph[id].inputs[0])
+            default: false
+            }
+        }
+        for (i, node) in graph.nodes.enumerated() where live[i] && node.op == .binary(.max) {
+            guard let value = node.inputs.first(where: { !isZero($0) }), node.inputs.contains(where: isZero),
+                readers[value.index] == 1, graph[value].phase == node.phase,
+                graph.shape(of: value) == node.type.shape
+            else { continue }
+            let (product, bias, _) = finished[value] ?? (value, nil, false)
+            guard case .matmul = graph[product].op, graph.shape(of: product).rank == 2 else { continue }
+            finished[value] = nil
+            finished[NodeID(i)] = (product, bias, true)
+            absorbed.insert(value)
+        }
+    }
+
+    /// What a node reads: an absorbed product's operands and its bias; nothing where only a shape matters.
     func operands(of id: NodeID) -> [NodeID] {
         if graph[id].op.isExtent { return [] }
         if let scalar = scalarGradient(of: id) { return graph[id].inputs.filter { source(of: $0).node != scalar } }
-        if let (product, bias) = biased[id] { return graph[product].inputs + [bias] }
+        if let (product, bias, _) = finished[id] { return graph[product].inputs + (bias.map { [$0] } ?? []) }
         return graph[id].inputs
     }
 
@@ -376,8 +404,8 @@ struct Grouping {
         }
     }
 
-    /// Whether the node stands for a product with its bias rather than an addition.
-    private func isFusible(_ id: NodeID) -> Bool { biased[id] == nil && (isElementwise(id) || isTileReduction(id)) }
+    /// Whether the node stands for itself rather than for the end of a product.
+    private func isFusible(_ id: NodeID) -> Bool { finished[id] == nil && (isElementwise(id) || isTileReduction(id)) }
 
     // MARK: Placing
 

@@ -10,8 +10,8 @@ extension Lowering {
     /// Weights in the form in which convolutions read them, made once before the step; once for many steps where none changes
     /// them. Large weights of dense products too, where nothing changes them.
     mutating func packWeights() {
-        // Those that are computed with the bias that is added to them have no group of their own.
-        let absorbed = Set(grouping.biased.values.map(\.product))
+        // Those that are computed with what follows them have no group of their own.
+        let absorbed = Set(grouping.finished.values.map(\.product))
         for (i, node) in graph.nodes.enumerated() where grouping.groupOf[i] != nil || absorbed.contains(NodeID(i)) {
             switch node.op {
             case .convolution, .convolutionInputGradient:

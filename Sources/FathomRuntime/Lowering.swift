@@ -413,9 +413,10 @@ struct Lowering {
 
     private mutating func lowerOpaque(_ id: NodeID) throws(GraphError) {
         let node = graph[id]
-        if let (product, bias) = grouping.biased[id] {
+        if let (product, bias, hasReLU) = grouping.finished[id] {
             return graph[product].op.window == nil
-                ? lowerProduct(id, graph[product], bias: bias) : lowerWindow(id, graph[product], bias: bias)
+                ? lowerProduct(id, graph[product], bias: bias, hasReLU: hasReLU)
+                : lowerWindow(id, graph[product], bias: bias)
         }
         if grouping.hostScalars.contains(id) { return lowerFill(id, .host(id)) }
         switch node.op {
@@ -710,7 +711,7 @@ struct Lowering {
             [Access(buffer: source, writes: false, touch: .all), Access(buffer: into, writes: true, touch: .all)])
     }
 
-    private mutating func lowerProduct(_ id: NodeID, _ product: Node, bias: NodeID?) {
+    private mutating func lowerProduct(_ id: NodeID, _ product: Node, bias: NodeID?, hasReLU: Bool = false) {
         guard case .matmul(let ta, let tb) = product.op else { return }
         let (sa, sb) = (graph.shape(of: product.inputs[0]), graph.shape(of: product.inputs[1]))
         let r = sa.rank
@@ -732,7 +733,9 @@ struct Lowering {
                     Access(buffer: c, writes: true, touch: .all)
                 ]
         } else {
-            let columns = (grouping.prefersColumns || rk * rn >= 1 << 18 || rm < 16) && rn >= 32
+            // Thin factors make a wide product, whose columns threads share like those of the layer it leads to.
+            let isWide = rn >= rm && rm * rn >= max(1 << 18, 16 * rk * (rm + rn))
+            let columns = (grouping.prefersColumns || rk * rn >= 1 << 18 || isWide || rm < 16) && rn >= 32
             let granule = columns ? 16 : rowGranule(cm)
             if rm * rn * rk < 2048 || (columns ? rn : rm) < 2 * granule {
                 cut = .none
@@ -775,7 +778,7 @@ struct Lowering {
             .product(
                 Product(
                     a: a, b: b, c: c, bias: biasBuffer, m: cm, n: cn, k: ck, ta: ta, tb: tb && panels == nil,
-                    batches: batches, isPacked: panels != nil, rounds: rounds(cm, cn, ck))),
+                    batches: batches, hasReLU: hasReLU, isPacked: panels != nil, rounds: rounds(cm, cn, ck))),
             cut: cut, accesses, flops: flops)
     }
 

@@ -1,10 +1,11 @@
 import CFathomKernels
 
 extension Region {
-    /// What a phase of a region that sums over rows does → the loop that does it in one pass.
+    /// What a phase of a region does → the loop that does it in one pass.
     ///
-    /// Batch norm, forward and backward, is a few such phases. A phase is known by its operations and how they are wired, not
-    /// by who wrote it: `r` are whole tiles from outside, `c` numbers per column or for all, in the order of their first use.
+    /// Batch norm, forward and backward, is a few such phases, each of which sums over rows; a gate is one, and sums nothing. A
+    /// phase is known by its operations and how they are wired, not by who wrote it: `r` are whole tiles from outside, `c` numbers for all or, beside
+    /// sums, per column, in the order of their first use.
     private static let passes: [String: fk_pass] = [
         "t0 = add r0 r1; sum t0": FK_PASS_ADD_SUM,
         "t0 = sub r0 c0; t1 = mul t0 t0; sum t1": FK_PASS_SPREAD,
@@ -19,6 +20,9 @@ extension Region {
         "t0 = tanh r0; t1 = sigmoid r1; t2 = subMul t0 r2 t1; t3 = add r2 t2": FK_PASS_GATE,
         "t0 = neg r0; t1 = add r1 t0; t2 = add t1 r2; t3 = subMul r3 r4 t2; t4 = mul t2 r5; t5 = subMul c0 r5 r5; "
             + "t6 = mul t3 t5; t7 = rsubMul r3 r3 c0; t8 = mul t4 t7": FK_PASS_GATE_GRADIENT,
+        "t0 = max r0 c0; t1 = sigmoid r1; t2 = sub t0 r2; t3 = mulAdd t1 t2 r2": FK_PASS_RELU_GATE,
+        "t0 = neg r0; t1 = add r1 t0; t2 = add t1 r2; t3 = mul t2 r3; t4 = subMul c0 r3 r3; t5 = mulMul t2 r4 t4; "
+            + "t6 = gt r5 c1; t7 = select t6 t3 c1": FK_PASS_RELU_GATE_GRADIENT,
     ]
 
     /// The operations of programs that have a loop of their own, as its table names them.
@@ -32,7 +36,7 @@ extension Region {
     ]
 
     /// Orders the program by phases, each of which needs the sums over rows of the one before, and marks those that have a
-    /// loop of their own.
+    /// loop of their own. A program that neither sums nor has such a loop stays as it is.
     mutating func findPasses() {
         guard reduction == .rows || reduction == .none else { return }
         let single = ops
@@ -63,7 +67,6 @@ extension Region {
             if let pass = Self.passes[text(of: wide[at])] { wide[at][0].pass = (pass, wide[at].count) }
             ops += wide[at] + samples[at]
         }
-        // Without sums there is one phase, a pass or as it was.
         if reduction == .none, !ops.contains(where: { $0.pass != nil }) {
             ops = single
         } else {
@@ -83,6 +86,7 @@ extension Region {
                 case .full:
                     names[r] = "r\(tiles)"
                     tiles += 1
+                case .perColumn where reduction == .none: return ""
                 case .perColumn, .scalar:
                     names[r] = "c\(numbers)"
                     numbers += 1

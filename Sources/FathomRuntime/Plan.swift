@@ -140,7 +140,7 @@ struct Observation {
     var histogram: Int?
 }
 
-/// C = op(A)·op(B) (+ bias); `batches` products one after the other in memory.
+/// C = op(A)·op(B) (+ bias), or ReLU of it; `batches` products one after the other in memory.
 struct Product {
     var a: Int
     var b: Int
@@ -152,6 +152,7 @@ struct Product {
     var ta: Bool
     var tb: Bool
     var batches: Count?
+    var hasReLU = false
     /// Whether B lies in panels, as a forward pass keeps it.
     var isPacked = false
     /// Whether factors are rounded to bfloat16.

@@ -6,7 +6,7 @@ extension Work {
             let sizes = "\(p.m.resolved(batch))×\(p.n.resolved(batch))×\(p.k.resolved(batch))"
             return (p.batches.map { "\($0.resolved(batch)) of " } ?? "") + sizes + (p.ta ? " ta" : "")
                 + (p.tb ? " tb" : "") + (p.isPacked ? " packed" : "")
-                + (p.bias == nil ? "" : " + bias") + (p.update == nil ? "" : " + update")
+                + (p.bias == nil ? "" : " + bias") + (p.hasReLU ? " + ReLU" : "") + (p.update == nil ? "" : " + update")
         case .region(let r):
             let reduction =
                 switch r.reduction {

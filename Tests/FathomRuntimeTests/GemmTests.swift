@@ -197,6 +197,42 @@ struct GemmTests {
         }
     }
 
+    /// Few columns of C, and rows or columns of A that are far apart or share one set of the cache.
+    @Test(arguments: instructionSets, [(1100, 10, 70, true), (1024, 32, 16, true), (33, 10, 1024, false), (9, 40, 2048, false)])
+    func narrowProductsKeepTheirBits(instructionSet: Int32, sizes: (m: Int, n: Int, k: Int, ta: Bool)) {
+        var generator = SplitMix(state: 700)
+        for variant in 0..<8 {
+            let product = Product(
+                m: sizes.m, n: sizes.n, k: sizes.k, ta: sizes.ta, biased: variant & 1 != 0, accumulate: variant & 2 != 0,
+                relu: variant & 4 != 0, using: &generator)
+            let whole = product.computed(instructionSet)
+            // Fewer rows than such products have.
+            let pieces = product.computed(instructionSet, rows: sizes.ta ? 100 : 3)
+            let same = whole.map(\.bitPattern) == pieces.map(\.bitPattern)
+            #expect(same)
+            let wrong = (0..<sizes.m).count { i in
+                (0..<sizes.n).contains { j in
+                    let (value, tolerance) = product.expected(i, j, instructionSet)
+                    return !(abs(Double(whole[i * product.ldc + j]) - value) <= tolerance)
+                }
+            }
+            #expect(wrong == 0)
+        }
+    }
+
+    /// What underflows to −0 is +0 after ReLU, as the maximum of it and 0 is.
+    @Test(arguments: instructionSets, [1, 5, 40])
+    func reluOfMinusZero(instructionSet: Int32, rows: Int) {
+        var generator = SplitMix(state: 4)
+        for relu in [false, true] {
+            var product = Product(m: rows, n: 20, k: 1, relu: relu, using: &generator)
+            product.a = [Float](repeating: -1e-30, count: rows)
+            product.b = [Float](repeating: 1e-30, count: 20)
+            let c = product.computed(instructionSet)
+            #expect(c.allSatisfy { $0 == 0 && (!relu || $0.sign == .plus) })
+        }
+    }
+
     /// Up to more rows than two tiles have, and numbers of panels that leave some over.
     @Test(arguments: instructionSets.filter { $0 < 3 }, variants)
     func panelsChangeNoBit(instructionSet: Int32, variant: Int) {

@@ -24,9 +24,16 @@ import Testing
         },
         ModelRow("passes: gates", [48]) {
             Dense(64)
-            for _ in 0..<3 { Highway() }
+            for _ in 0..<3 { Highway(activation: .tanh) }
             Dense(37)
-            for _ in 0..<3 { Highway() }
+            for _ in 0..<3 { Highway(activation: .tanh) }
+            Dense(5)
+        },
+        ModelRow("passes: gates with ReLU", [48]) {
+            Dense(64)
+            for _ in 0..<3 { Highway(activation: .relu) }
+            Dense(37)
+            for _ in 0..<3 { Highway(activation: .relu) }
             Dense(5)
         },
     ]
@@ -68,7 +75,7 @@ import Testing
         let all = [
             FK_PASS_ADD_SUM, FK_PASS_SPREAD, FK_PASS_SCALE, FK_PASS_SCALE_MAX, FK_PASS_GRADIENT_SUMS,
             FK_PASS_ADD_GRADIENT_SUMS, FK_PASS_CENTRE, FK_PASS_CENTRE_ADD,
-            FK_PASS_GATE, FK_PASS_GATE_GRADIENT,
+            FK_PASS_GATE, FK_PASS_GATE_GRADIENT, FK_PASS_RELU_GATE, FK_PASS_RELU_GATE_GRADIENT,
         ]
         #expect(found == Set(all.map { UInt8($0.rawValue) }))
     }

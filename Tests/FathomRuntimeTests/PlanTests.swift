@@ -34,6 +34,18 @@ import Testing
         #expect(Self.barriers(plan) == 2, "\(plan.listing)")
     }
 
+    /// ReLU of a product that nothing else reads is the product's; a sum that is read once more stays.
+    @Test func productsEndInReLU() throws {
+        func names(_ row: ModelRow) throws -> (products: Int, maxima: Int) {
+            let lines = try Self.plan(row).listing.split(separator: "\n")
+            return (lines.count { $0.contains("+ ReLU") }, lines.count { $0.contains(" max ") })
+        }
+        let plain = try names(ModelRow("ReLU", [32]) { Dense(24); ReLU(); Dense(16, bias: false); ReLU(); Dense(5) })
+        #expect(plain == (2, 0))
+        let scaled = try names(ModelRow("residual", [32]) { Residual { Dense(32); ReLU(); Dense(32) }; ReLU(); Dense(5) })
+        #expect(scaled.products == 1)
+    }
+
     /// Each of many gradients of weights is one thread's, with the sum for its bias.
     @Test(arguments: [(5, 0), (30, 31)]) func layersAreHandedOut(depth: Int, expected: Int) throws {
         let row = ModelRow("highway", [32]) {
@@ -80,7 +92,7 @@ import Testing
             ModelRow("perceptron", [32]) {
                 Dense(48); ReLU(); Dense(40); Tanh(); Dense(10)
             },
-            "matmul max matmul tanh matmul softmaxCrossEntropyGradient matmul fused matmul fused "
+            "matmul matmul tanh matmul softmaxCrossEntropyGradient matmul fused matmul fused "
                 + "| sum div sum matmul sum matmul sum matmul | update"
         ),
         (

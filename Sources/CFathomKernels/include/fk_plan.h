@@ -52,7 +52,9 @@ typedef enum {
     FK_PASS_CENTRE,             // t = ((g − m) − h·n)·s; Σt
     FK_PASS_CENTRE_ADD,         // t = ((g − m) − h·n)·s + a; Σt
     FK_PASS_GATE,               // h = tanh a; t = σ(b); (h − x)·t + x
-    FK_PASS_GATE_GRADIENT       // g = (a − b) + c; e = g·t; (h − x)·g·(1 − t)·t; e·(1 − h·h)
+    FK_PASS_GATE_GRADIENT,      // g = (a − b) + c; e = g·t; (h − x)·g·(1 − t)·t; e·(1 − h·h)
+    FK_PASS_RELU_GATE,          // h = max(a, f); t = σ(b); d = h − x; d·t + x
+    FK_PASS_RELU_GATE_GRADIENT  // g = (a − b) + c; e = g·t; g·d·(1 − t)·t; h > f ? e : f
 } fk_pass;
 
 typedef enum {
