@@ -176,7 +176,8 @@ struct BenchCommand: ParsableCommand {
         if json {
             var line: [String: Any] = [
                 "workload": workload.key, "us_per_step": quantile(0.5), "us_min": blocks[0], "us_q1": quantile(0.25),
-                "us_q3": quantile(0.75), "blocks": blocks.count, "first_step_s": first / .seconds(1), "planned_s": planned / .seconds(1),
+                "us_q3": quantile(0.75), "blocks": blocks.count, "first_step_s": first / .seconds(1),
+                "planned_s": planned / .seconds(1),
                 "peer": "fathom", "flush_denormals": false,
                 "threads_used": executable.threadsUsed,
                 "plan_bytes": executable.peakBytes,
@@ -189,7 +190,8 @@ struct BenchCommand: ParsableCommand {
         } else {
             print(
                 String(
-                    format: "%@  %9.2f µs/step (best block %.2f)  %6.1f GFLOP/s  first step %.1f ms, %.1f of them planning  %d thread(s)  %@",
+                    format: "%@  %9.2f µs/step (best block %.2f)  %6.1f GFLOP/s  "
+                        + "first step %.1f ms, planned in %.1f  %d thread(s)  %@",
                     workload.key,
                     quantile(0.5), blocks[0], Double(flops) / quantile(0.5) / 1e3, first / .milliseconds(1),
                     planned / .milliseconds(1),

@@ -73,6 +73,15 @@ public struct Graph: Sendable {
 
     @inlinable public func shape(of id: NodeID) -> Shape { nodes[id.index].type.shape }
 
+    /// Whether a value is the constant 0, stretched or not.
+    package func isZero(_ id: NodeID) -> Bool {
+        switch self[id].op {
+        case .constant(0): true
+        case .broadcast, .reshape: isZero(self[id].inputs[0])
+        default: false
+        }
+    }
+
     /// The layer path of a node.
     public func layer(of id: NodeID) -> String { scopes[Int(nodes[id.index].scope)] }
 

@@ -323,15 +323,20 @@ struct Grouping {
         if isVirtual(source) { real.insert(source) }
     }
 
-    /// x·W + b with nothing else reading x·W is one product that starts from b.
-    private mutating func findBiases() {
-        // A probe that reads the product gets one of its own: it must not change how the step computes.
+    /// How many read each value. A probe that reads a product gets one of its own: it must not change how the step computes.
+    private func readerCounts(probes: Bool) -> [Int] {
         var readers = [Int](repeating: 0, count: graph.nodes.count)
-        for (i, node) in graph.nodes.enumerated() where live[i] && node.phase != .probe {
+        for (i, node) in graph.nodes.enumerated() where live[i] && (probes || node.phase != .probe) {
             for input in node.inputs { readers[input.index] += 1 }
         }
         for (_, id) in graph.outputs { readers[id.index] += 1 }
         for (_, id) in graph.updates { readers[id.index] += 1 }
+        return readers
+    }
+
+    /// x·W + b with nothing else reading x·W is one product that starts from b.
+    private mutating func findBiases() {
+        let readers = readerCounts(probes: false)
         for (i, node) in graph.nodes.enumerated() where live[i] && node.op == .binary(.add) {
             for (product, other) in [(node.inputs[0], node.inputs[1]), (node.inputs[1], node.inputs[0])] {
                 guard graph[product].op.takesBias, readers[product.index] == 1,
@@ -352,19 +357,11 @@ struct Grouping {
     /// max(x·W + b, 0) with nothing else reading what it is of is one product, too.
     private mutating func findReLUs() {
         guard fusing else { return }
-        var readers = [Int](repeating: 0, count: graph.nodes.count)
-        for (i, node) in graph.nodes.enumerated() where live[i] { for input in node.inputs { readers[input.index] += 1 } }
-        for (_, id) in graph.outputs { readers[id.index] += 1 }
-        for (_, id) in graph.updates { readers[id.index] += 1 }
-        func isZero(_ id: NodeID) -> Bool {
-            switch graph[id].op {
-            case .constant(let value): value == 0
-            case .broadcast, .reshape: isZero(graph[id].inputs[0])
-            default: false
-            }
-        }
+        // What a probe looks at is stored.
+        let readers = readerCounts(probes: true)
         for (i, node) in graph.nodes.enumerated() where live[i] && node.op == .binary(.max) {
-            guard let value = node.inputs.first(where: { !isZero($0) }), node.inputs.contains(where: isZero),
+            guard let value = node.inputs.first(where: { !graph.isZero($0) }),
+                node.inputs.contains(where: graph.isZero),
                 readers[value.index] == 1, graph[value].phase == node.phase,
                 graph.shape(of: value) == node.type.shape
             else { continue }

@@ -77,7 +77,7 @@ extension Region {
     /// The operations of a phase as in the table; empty for what no pass can do.
     private func text(of phase: [Op]) -> String {
         var names: [Int: String] = [:]
-        var (tiles, numbers) = (0, 0)
+        var (tiles, numbers, made) = (0, 0, 0)
         var lines: [String] = []
         for op in phase {
             guard let verb = Self.verbs[op.opcode.rawValue] else { return "" }
@@ -95,8 +95,9 @@ extension Region {
             }
             let operands = op.operands.compactMap { names[$0] }.joined(separator: " ")
             if op.extent == .full {
-                names[op.dst] = "t\(names.values.count { $0.hasPrefix("t") })"
-                lines.append("\(names[op.dst] ?? "") = \(verb) \(operands)")
+                names[op.dst] = "t\(made)"
+                lines.append("t\(made) = \(verb) \(operands)")
+                made += 1
             } else {
                 lines.append("\(verb) \(operands)")
             }

@@ -198,12 +198,15 @@ struct GemmTests {
     }
 
     /// Few columns of C, and rows or columns of A that are far apart or share one set of the cache.
-    @Test(arguments: instructionSets, [(1100, 10, 70, true), (1024, 32, 16, true), (33, 10, 1024, false), (9, 40, 2048, false)])
+    @Test(
+        arguments: instructionSets,
+        [(1100, 10, 70, true), (1024, 32, 16, true), (33, 10, 1024, false), (9, 40, 2048, false)])
     func narrowProductsKeepTheirBits(instructionSet: Int32, sizes: (m: Int, n: Int, k: Int, ta: Bool)) {
         var generator = SplitMix(state: 700)
         for variant in 0..<8 {
             let product = Product(
-                m: sizes.m, n: sizes.n, k: sizes.k, ta: sizes.ta, biased: variant & 1 != 0, accumulate: variant & 2 != 0,
+                m: sizes.m, n: sizes.n, k: sizes.k, ta: sizes.ta, biased: variant & 1 != 0,
+                accumulate: variant & 2 != 0,
                 relu: variant & 4 != 0, using: &generator)
             let whole = product.computed(instructionSet)
             // Fewer rows than such products have.

@@ -40,9 +40,17 @@ import Testing
             let lines = try Self.plan(row).listing.split(separator: "\n")
             return (lines.count { $0.contains("+ ReLU") }, lines.count { $0.contains(" max ") })
         }
-        let plain = try names(ModelRow("ReLU", [32]) { Dense(24); ReLU(); Dense(16, bias: false); ReLU(); Dense(5) })
+        let plain = try names(
+            ModelRow("ReLU", [32]) {
+                Dense(24); ReLU(); Dense(16, bias: false); ReLU(); Dense(5)
+            })
         #expect(plain == (2, 0))
-        let scaled = try names(ModelRow("residual", [32]) { Residual { Dense(32); ReLU(); Dense(32) }; ReLU(); Dense(5) })
+        let scaled = try names(
+            ModelRow("residual", [32]) {
+                Residual {
+                    Dense(32); ReLU(); Dense(32)
+                }; ReLU(); Dense(5)
+            })
         #expect(scaled.products == 1)
     }
 

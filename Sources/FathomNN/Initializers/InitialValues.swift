@@ -91,7 +91,7 @@ extension Trace {
                 // A formula written without an `Activation`.
                 case .unary(.tanh): return .tanh
                 case .unary(.sigmoid): return .sigmoid
-                case .binary(.max) where graph[user].inputs.contains(where: { isZero($0) }): return .relu
+                case .binary(.max) where graph[user].inputs.contains(where: graph.isZero): return .relu
                 default: continue
                 }
                 seen.insert(user)
@@ -99,14 +99,6 @@ extension Trace {
             }
         }
         return nil
-    }
-
-    private func isZero(_ id: NodeID) -> Bool {
-        switch graph[id].op {
-        case .constant(0): true
-        case .broadcast, .reshape: isZero(graph[id].inputs[0])
-        default: false
-        }
     }
 }
 
