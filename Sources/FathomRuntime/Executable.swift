@@ -587,7 +587,7 @@ public final class Executable {
         switch region.reduction {
         case .none, .blocks:
             // What is between a pass's operations is in no memory that would have to be small.
-            let most = region.ops.contains { $0.pass != nil } ? 8192 : 1024
+            let most = columns == width && region.ops.contains { $0.pass != nil } ? 8192 : 1024
             tileColumns = min(columns, most)
             tileRows = max(1, most / min(width, most))
         case .columns: tileRows = max(1, 1024 / width)

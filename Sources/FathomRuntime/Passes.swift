@@ -4,8 +4,8 @@ extension Region {
     /// What a phase of a region does → the loop that does it in one pass.
     ///
     /// Batch norm, forward and backward, is a few such phases, each of which sums over rows; a gate is one, and sums nothing. A
-    /// phase is known by its operations and how they are wired, not by who wrote it: `r` are whole tiles from outside, `c` numbers for all or, beside
-    /// sums, per column, in the order of their first use.
+    /// phase is known by its operations and how they are wired, not by who wrote it: `r` are whole tiles from outside, `c`
+    /// numbers for all or, beside sums, per column, in the order of their first use.
     private static let passes: [String: fk_pass] = [
         "t0 = add r0 r1; sum t0": FK_PASS_ADD_SUM,
         "t0 = sub r0 c0; t1 = mul t0 t0; sum t1": FK_PASS_SPREAD,
