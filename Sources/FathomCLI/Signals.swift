@@ -22,6 +22,9 @@ enum Signals {
     static func stopOnRequest() -> StopRequest {
         _ = received.load(ordering: .relaxed)
         let request = request
+        // Whoever started the program may hold them back, as the threads of dispatch queues do, and a program inherits that.
+        var both = sigset_t()
+        sigemptyset(&both)
         for number in [SIGINT, SIGTERM] {
             signal(number) { number in
                 // Only what is safe in a handler: atomics and _exit.
@@ -29,7 +32,9 @@ enum Signals {
                 if earlier > 0 && number == SIGINT { _exit(130) }
                 Signals.request.stop()
             }
+            sigaddset(&both, number)
         }
+        pthread_sigmask(SIG_UNBLOCK, &both, nil)
         return request
     }
 }

@@ -26,13 +26,14 @@ public struct DataArray: Hashable, Sendable {
     }
 
     private static func elementCount(_ shape: [Int]) -> Int? {
+        // A row's size must be a number, too, where there are no rows.
         var count = 1
         for size in shape {
-            let (product, overflow) = count.multipliedReportingOverflow(by: size)
+            let (product, overflow) = count.multipliedReportingOverflow(by: max(size, 1))
             guard size >= 0, !overflow else { return nil }
             count = product
         }
-        return count
+        return shape.contains(0) ? 0 : count
     }
 
     /// The number of rows.

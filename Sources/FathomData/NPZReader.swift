@@ -27,8 +27,9 @@ public enum NPZReader {
         return arrays
     }
 
-    /// Reads a data set from a file with two arrays: the inputs, and class labels (integers) or, as floats, numbers.
+    /// Reads a data set from a file with two arrays: the inputs, and class labels (whole numbers) or other numbers to predict.
     ///
+    /// Integers are labels; floats are where all are whole, not negative and in one column.
     /// Throws `FormatError` when an array is missing or rows and labels differ in number.
     public static func readDataset(
         path: String, inputs: String = "x", labels: String = "y", limits: Limits = Limits()
@@ -46,6 +47,22 @@ public enum NPZReader {
         let inputBytes = try content(inputs)
         let array = try NPYReader.parse(inputBytes.span.bytes, file: "\(path)/\(inputs)", limits: limits)
         let labelBytes = try content(labels)
+        let numbers = try NPYReader.parse(labelBytes.span.bytes, file: "\(path)/\(labels)", limits: limits)
+        let header = try NPYHeader(
+            labelBytes.span.bytes, file: "\(path)/\(labels)", limits: limits)
+        if header.kind == .float,
+            numbers.rowSize > 1 || numbers.values.contains(where: { $0 < 0 || $0 != $0.rounded() })
+        {
+            guard numbers.rowCount == array.rowCount else {
+                throw FormatError(
+                    file: path, rule: "\(array.rowCount) rows of inputs and \(numbers.rowCount) of targets")
+            }
+            let targets =
+                numbers.shape.count == 1 ? DataArray(unchecked: numbers.values, shape: [numbers.rowCount, 1]) : numbers
+            return Dataset(
+                unchecked: inputs, inputs: array, targets: .values(targets), featureNames: [],
+                provenance: .init(source: path, licence: "unknown"))
+        }
         let codes = try NPYReader.parseLabels(labelBytes.span.bytes, file: "\(path)/\(labels)", limits: limits)
         guard codes.count == array.rowCount else {
             throw FormatError(file: path, rule: "\(array.rowCount) rows of inputs and \(codes.count) labels")

@@ -101,6 +101,14 @@ public final class StateStorage {
         return true
     }
 
+    /// Whether every value is a finite number.
+    package var isFinite: Bool {
+        // By bits, because a maximum of whole numbers runs in vectors.
+        var largest: UInt32 = 0
+        for i in 0..<memory.count { largest = max(largest, memory.base[i].bitPattern & 0x7fff_ffff) }
+        return largest < Float.infinity.bitPattern
+    }
+
     func noteChange() { version += 1 }
 
     func pointer(_ path: String) -> UnsafeMutablePointer<Float>? { entry(path).map { memory.base + $0.offset } }

@@ -39,10 +39,11 @@ extension DataShape {
 ///
 /// Fill ``withInputs(batch:_:)``, call ``run(batch:learningRate:)``, read the loss. After a first run per batch size nothing
 /// is allocated. The same seed gives the same bits on any number of threads. A step is used by one thread at a time and
-/// has no global state; ``state`` copies out everything that changes and ``load(_:)`` takes it back.
+/// has no global state; ``state`` copies out everything that changes and ``load(_:)`` takes it back. Labels are not checked
+/// here: one that is no class of the model's takes no part in a cross-entropy, which ``Trainer`` refuses beforehand.
 ///
 /// ```swift
-/// let step = try TrainStep(model, loss: .softmaxCrossEntropy, optimizer: .init(Adam()),
+/// let step = try TrainStep(model, loss: .softmaxCrossEntropy(), optimizer: .init(Adam()),
 ///                          data: DataShape(input: [64], target: .label), batch: 32)
 /// ```
 public final class TrainStep {
@@ -70,6 +71,8 @@ public final class TrainStep {
     private var lastWatched: (step: Int, loss: Float)?
     private let slots: [SlotDeclaration]
     private let accumulation: Executable?
+    /// Micro-batches since the last update.
+    private var accumulated = 0
     private var roles: [(path: String, role: TrainState.Entry.Role, shape: [Int])] = []
 
     /// - Parameters:
@@ -192,12 +195,13 @@ public final class TrainStep {
     @discardableResult
     public func run(batch: Int, learningRate: Double) throws(GraphError) -> Float {
         step += 1
-        feed(executable, learningRate)
+        feed(executable, learningRate, step: step, seed: seed)
         let isWatched = probes?.watches(step: step) ?? false
         do { try executable.run(batch: batch, watching: isWatched) } catch {
             step -= 1  // a step that was refused is none
             throw error
         }
+        accumulated = 0
         let loss = executable.scalar("loss")
         if isWatched { lastWatched = (step, loss) }
         return loss
@@ -221,17 +225,20 @@ public final class TrainStep {
             throw GraphError(
                 op: "accumulate", message: "the step was made for single batches", hint: "pass microBatches: 2 or more")
         }
-        feed(accumulation, 0)
+        // Random numbers of its own: those of the update's last micro-batch are ``run(batch:learningRate:)``'s.
+        let own = seed ^ (UInt64(accumulated + 1) &* 0x9e37_79b9_7f4a_7c15)
+        feed(accumulation, 0, step: step + 1, seed: own)
         for name in ["x", "y"] {
             _ = executable.withInput(name, batch: batch) { source in
                 accumulation.withInput(name, batch: batch) { $0.copyMemory(from: UnsafeRawBufferPointer(source)) }
             }
         }
         try accumulation.run(batch: batch)
+        accumulated += 1
         return accumulation.scalar("loss")
     }
 
-    private func feed(_ executable: Executable, _ learningRate: Double) {
+    private func feed(_ executable: Executable, _ learningRate: Double, step: Int, seed: UInt64) {
         executable.setScalar("learningRate", Float(learningRate))
         executable.setScalar("step", Float(step))
         executable.setScalar("random.step", Int32(truncatingIfNeeded: step))
@@ -249,10 +256,16 @@ public final class TrainStep {
             step: step, seed: seed)
     }
 
+    /// More than any training makes, and few enough to count on.
+    private static let mostSteps = 1 << 53
+
     /// Takes over a state.
     ///
     /// - Throws: ``GraphError`` that names the first missing, unknown or differently shaped entry; nothing is changed then.
     public func load(_ state: TrainState) throws(GraphError) {
+        guard (0...Self.mostSteps).contains(state.step) else {
+            throw GraphError(op: "load", message: "the state is of step \(state.step), which no training reaches")
+        }
         let known = Dictionary(roles.map { ($0.path, $0.shape) }) { a, _ in a }
         for entry in state.entries {
             guard let shape = known[entry.path] else {
@@ -272,12 +285,11 @@ public final class TrainStep {
         for entry in state.entries { storage.set(entry.path, entry.values) }
         step = state.step
         seed = state.seed
+        accumulated = 0
         lastWatched = nil
     }
 
     /// An evaluation pass that shares this step's parameters and buffers.
-    ///
-    /// - Parameter averaged: use the moving average of the weights instead of the weights.
     public func evaluation(batch: Int, team: Team? = nil) throws(GraphError) -> InferenceStep {
         try InferenceStep(model, loss: loss, data: data, batch: batch, storage: storage, team: team ?? executable.team)
     }

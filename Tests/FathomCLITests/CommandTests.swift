@@ -40,6 +40,49 @@ struct Program {
             errors: String(decoding: messages, as: UTF8.self))
     }
 
+    /// Something that a started program should have done.
+    struct Failure: Error, CustomStringConvertible { let description: String }
+
+    /// Starts the program, sends it a signal as soon as `isDue` holds, and waits for its end.
+    ///
+    /// - Throws: ``Failure`` when it ends before the signal, or when a minute is not enough for it to come so far or to
+    ///   end. Nothing is left running then.
+    static func interrupt(
+        _ arguments: [String], in folder: String, with number: Int32, when isDue: () throws -> Bool
+    ) throws -> (reason: Process.TerminationReason, code: Int32, errors: String) {
+        let (process, _, errors) = try start(arguments, folder)
+        defer {
+            if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        }
+        func messages() -> String {
+            String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        }
+        func requireSoon(_ holds: () throws -> Bool, orSay text: String) throws {
+            let deadline = ContinuousClock.now + .seconds(60)
+            while try !holds() {
+                guard ContinuousClock.now < deadline else { throw Failure(description: "\(arguments): \(text)") }
+                Thread.sleep(forTimeInterval: 0.005)
+            }
+        }
+        func requireRunning() throws {
+            guard process.isRunning else {
+                throw Failure(description: "\(arguments): it ended before the signal: \(messages())")
+            }
+        }
+        try requireSoon(
+            {
+                try requireRunning()
+                return try isDue()
+            }, orSay: "it did not come so far in a minute")
+        try requireRunning()
+        guard kill(process.processIdentifier, number) == 0 else {
+            throw Failure(description: "\(arguments): signal \(number) could not be sent")
+        }
+        try requireSoon({ !process.isRunning }, orSay: "it still runs a minute after signal \(number)")
+        process.waitUntilExit()
+        return (process.terminationReason, process.terminationStatus, messages())
+    }
+
     static func inFolder(_ body: (String) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("fathom-cli-\(UUID())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -210,34 +253,70 @@ struct Program {
         }
     }
 
+    /// Updates in an epoch of the digits, in batches of 32.
+    static let digitsEpoch = 41
+
+    /// Nothing but the signal makes this run write a checkpoint.
+    @Test(arguments: [SIGINT, SIGTERM]) func aSignalEndsTrainingWithACheckpoint(_ number: Int32) throws {
+        try Program.inFolder { folder in
+            let train = [
+                "train", "--data", "digits", "--model", "dense 16 relu, dense 10", "--epochs", "1000000", "--set",
+                "training.checkpointEvery=1000000", "--set", "training.keepBest=false", "--out", "run", "-q",
+            ]
+            let database = folder + "/run/run.sqlite"
+            let stopped = try Program.interrupt(train, in: folder, with: number) {
+                // With its log the database is set up, and reading it is in nobody's way.
+                guard FileManager.default.fileExists(atPath: database + "-wal"),
+                    let losses = try? RunStore.read(database).metric("loss", split: "step")
+                else { return false }
+                return !losses.isEmpty
+            }
+            #expect(stopped.reason == .exit && stopped.code == 0, "\(stopped)")
+            let store = CheckpointStore(folder: folder + "/run/checkpoints")
+            #expect(try store.generations().count == 1)
+            let recovery = try store.latest()
+            #expect(recovery.rejected.isEmpty)
+            let step = try #require(recovery.checkpoint).step
+            #expect(step > 0)
+            #expect(stopped.errors.contains("interrupted after step \(step);"), "step \(step): \(stopped)")
+            // It goes on from this step, here to the end of its epoch.
+            let epochs = step / Self.digitsEpoch + 1
+            let resumed = try Program.run(["resume", "run", "--epochs", "\(epochs)", "--json"], in: folder)
+            #expect(resumed.code == 0, "\(resumed.errors)")
+            let first = try #require(resumed.output.split(separator: "\n").first)
+            #expect(first.contains("\"started\"") && first.hasSuffix("\"step\": \(step)}"), "\(first)")
+            #expect(try store.generations().last?.step == epochs * Self.digitsEpoch)
+        }
+    }
+
     @Test func killedAndResumedRunsEndWithTheSameBits() throws {
         try Program.inFolder { folder in
-            let long = [
-                "train", "--data", "digits", "--model", "dense 48 relu, dropout 0.1, dense 10", "--epochs", "40", "-q",
-            ]
-            #expect(try Program.run(long + ["--out", "whole"], in: folder).code == 0)
-            let (first, _, _) = try Program.start(long + ["--out", "cut"], folder)
-            // Killed as soon as it has something to go on from, then interrupted, then killed again.
-            let checkpoints = folder + "/cut/checkpoints"
-            while ((try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []).count < 3, first.isRunning
-            {
-                Thread.sleep(forTimeInterval: 0.005)
+            let train = ["train", "--data", "digits", "--model", "dense 48 relu, dropout 0.1, dense 10", "-q"]
+            let cut = CheckpointStore(folder: folder + "/cut/checkpoints")
+            func newest() throws -> Int { try cut.generations().last?.step ?? 0 }
+            // More epochs than it has time for, so that every signal meets it at work. It gets further each time.
+            var arguments = train + ["--epochs", "1000000", "--out", "cut"]
+            for number in [SIGKILL, SIGINT, SIGKILL, SIGTERM] {
+                let before = try newest()
+                let ended = try Program.interrupt(arguments, in: folder, with: number) { try newest() > before }
+                if number == SIGKILL {
+                    #expect(ended.reason == .uncaughtSignal && ended.code == SIGKILL, "\(ended)")
+                } else {
+                    #expect(ended.reason == .exit && ended.code == 0, "\(ended)")
+                    let step = try newest()
+                    #expect(ended.errors.contains("interrupted after step \(step);"), "step \(step): \(ended)")
+                }
+                arguments = ["resume", "cut", "-q"]
             }
-            kill(first.processIdentifier, SIGKILL)
-            first.waitUntilExit()
-            for (number, wait) in [(SIGINT, 0.15), (SIGKILL, 0.12), (SIGTERM, 0.2)] {
-                let (process, _, _) = try Program.start(["resume", "cut", "-q"], folder)
-                Thread.sleep(forTimeInterval: wait)
-                kill(process.processIdentifier, number)
-                process.waitUntilExit()
-                if number != SIGKILL, process.terminationReason == .exit { #expect(process.terminationStatus == 0) }
-            }
-            let last = try Program.run(["resume", "cut"], in: folder)
+            let epochs = try newest() / Self.digitsEpoch + 2
+            let last = try Program.run(["resume", "cut", "--epochs", "\(epochs)"], in: folder)
             #expect(last.code == 0, "\(last.errors)")
+            let whole = try Program.run(train + ["--epochs", "\(epochs)", "--out", "whole"], in: folder)
+            #expect(whole.code == 0, "\(whole.errors)")
             func state(_ run: String) throws -> [UInt8] {
                 let store = CheckpointStore(folder: "\(folder)/\(run)/checkpoints")
                 let newest = try #require(try store.generations().last)
-                #expect(newest.step == 40 * 41)
+                #expect(newest.step == epochs * Self.digitsEpoch)
                 return try AtomicFile.read(store.path(of: newest) + "/state.safetensors")
             }
             #expect(try state("whole") == state("cut"))

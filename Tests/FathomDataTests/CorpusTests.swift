@@ -124,6 +124,13 @@ enum Corpus {
         #expect(error?.hint == "there are: x, y")
     }
 
+    /// Floats that are no classes are what is to be predicted.
+    @Test func npzRegression() throws {
+        let dataset = try NPZReader.readDataset(path: Corpus.folder + "/good/regression.npz")
+        #expect(dataset.targets == .values(try DataArray(values: [0.5, -2.25], shape: [2, 1])))
+        #expect(dataset.inputs.shape == [2, 3, 4])
+    }
+
     @Test func bombIsReadWhenTheLimitsAllow() throws {
         var limits = Limits()
         limits.expansion = 2000

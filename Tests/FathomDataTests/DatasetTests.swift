@@ -17,6 +17,9 @@ import Testing
             try DataArray(values: [1, 2, 3], shape: [2, 2])
         }
         #expect(throws: DataError.self) { try DataArray(values: [1], shape: [-1, -1]) }
+        // No rows, but rows of a size that is no number.
+        #expect(throws: DataError.self) { try DataArray(values: [], shape: [0, 1 << 62, 4]) }
+        #expect(try DataArray(values: [], shape: [0, 3]).rowSize == 3)
         #expect(throws: DataError.self) { try DataArray(values: [], shape: [1 << 40, 1 << 40]) }
         let array = try DataArray(values: (0..<12).map(Float.init), shape: [3, 2, 2])
         #expect(array.rowShape == [2, 2])

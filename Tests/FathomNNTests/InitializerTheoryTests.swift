@@ -20,6 +20,23 @@ import Testing
         #expect(throws: GraphError.self) { try SignalPropagation(.step).critical() }
     }
 
+    /// GELU keeps gradients only with biases: those that belong to its weights.
+    @Test func criticalBiases() throws {
+        let theory = try SignalPropagation(.gelu)
+        let pair = try theory.critical()
+        #expect(pair.biasVariance > 0.01)
+        let q = try theory.fixedPoint(weightVariance: pair.weightVariance, biasVariance: pair.biasVariance)
+        #expect(abs(try theory.chi(q: q, weightVariance: pair.weightVariance) - 1) < 1e-6)
+        func variance(_ rule: Initializer) -> Double {
+            var context = Initializer.Context(
+                shape: [40000], fanIn: 40000, fanOut: 40000, random: RandomSource(seed: 1, name: "bias"))
+            return rule.values(&context).reduce(0) { $0 + Double($1) * Double($1) } / 40000
+        }
+        let drawn = variance(.criticalBias(for: .gelu))
+        #expect(abs(drawn / pair.biasVariance - 1) < 4 * (2.0 / 40000).squareRoot())
+        #expect(variance(.criticalBias(for: .relu)) == 0)
+    }
+
     @Test(arguments: zip([1, 1.3, 1.7], [3.62698, 7.83407, 74.9183]))
     func depthScaleOfTanh(_ weight: Double, _ depth: Double) throws {
         let theory = try SignalPropagation(.tanh)

@@ -34,6 +34,14 @@ struct MetricTests {
         return abs(value - wanted) <= 1e-12 * max(1, abs(wanted))
     }
 
+    /// Counts of all pairs of so many classes would take gigabytes.
+    @Test func tooManyClassesForAMatrix() throws {
+        var matrix = ConfusionMatrix()
+        let wide = try MetricBatch(predictions: [Float](repeating: 0, count: 10_000), width: 10_000, labels: [3])
+        #expect(throws: GraphError.self) { try matrix.add(wide) }
+        #expect(matrix.count == 0)
+    }
+
     @Test("equal scikit-learn's in classification", arguments: try golden("classification"))
     func classification(_ c: TrainingGolden.Metric) throws {
         let scores = try #require(c.scores)

@@ -34,6 +34,45 @@ import Testing
         metrics: [accuracy, {topK: {k: 2}}]
         """
 
+    /// Damaged configurations are read or refused with a message; a trap ends the test run.
+    @Test func damagedTextsAreRefused() {
+        var generator = FathomData.SeededGenerator(seed: 2026)
+        func below(_ bound: Int) -> Int { Int(generator.next(below: UInt64(max(1, bound)))) }
+        let pieces = [
+            ":", "- ", "{", "}", "[", "&a ", "*a", "!!int ", "9e999", "-1", "1e400", ".nan", "null", "~", "\n  ", "\"",
+            "#",
+        ]
+        var (read, refused) = (0, 0)
+        for _ in 0..<3000 {
+            var lines = Self.full.split(separator: "\n").map(String.init)
+            for _ in 0...below(3) {
+                let at = below(lines.count)
+                switch below(5) {
+                case 0: lines.remove(at: at)
+                case 1: lines.insert(lines[below(lines.count)], at: at)
+                case 2: lines.swapAt(at, below(lines.count))
+                case 3:
+                    var line = Array(lines[at])
+                    line.insert(contentsOf: Array(pieces[below(pieces.count)]), at: below(line.count + 1))
+                    lines[at] = String(line)
+                default:
+                    // The value of a key becomes another one.
+                    let key = lines[at].prefix { $0 != ":" }
+                    lines[at] = "\(key): \(pieces[below(pieces.count)])"
+                }
+                if lines.isEmpty { lines = [""] }
+            }
+            do {
+                _ = try RunConfiguration(yaml: lines.joined(separator: "\n"))
+                read += 1
+            } catch {
+                if "\(error)".isEmpty { Issue.record("an error without a message") }
+                refused += 1
+            }
+        }
+        #expect(refused > 1500 && read > 100, "\(read) read, \(refused) refused")
+    }
+
     @Test func readsEverything() throws {
         let run = try RunConfiguration(yaml: Self.full)
         #expect(run.name == "trial")

@@ -170,6 +170,55 @@ import Testing
         #expect(throws: GraphError.self) { try large.accumulate(batch: 8) }
     }
 
+    /// Masks differ between the micro-batches of an update and from those of the next: without an update between, equal rows show it.
+    @Test func microBatchesDrawTheirOwnRandomNumbers() throws {
+        let step = try Self.make(
+            Sequential {
+                Dropout(0.5); Dense(4)
+            }, batch: 8, microBatches: 3, optimizer: OptimizerSettings(SGD()))
+        var losses: [Float] = []
+        for _ in 0..<3 {
+            for _ in 0..<2 {
+                Self.fill(step, 1, rows: 0..<8)
+                losses.append(try step.accumulate(batch: 8))
+            }
+            Self.fill(step, 1, rows: 0..<8)
+            losses.append(try step.run(batch: 8, learningRate: 0))
+        }
+        #expect(Set(losses).count == 9, "\(losses)")
+    }
+
+    /// Gradients whose squares are infinite are made as long as asked for, not zero.
+    @Test func clippingOfLargeGradients() throws {
+        let rules: [OptimizerSettings.Clipping] = [.globalNorm(1), .parameterNorm(1)]
+        for (clipping, expected) in zip(rules, [1.0, 2.0.squareRoot()]) {
+            let step = try Self.make(
+                Sequential { Dense(4) }, batch: 8, optimizer: OptimizerSettings(SGD(), clipping: clipping))
+            Self.fill(step, 1, rows: 0..<8)
+            _ = step.withInputs(batch: 8) { x, _ in for i in x.indices { x[i] *= 1e25 } }
+            let before = step.state
+            let loss = try step.run(batch: 8, learningRate: 1)
+            #expect(loss.isFinite && loss > 1e20)
+            var squares = 0.0
+            for (a, b) in zip(before.entries, step.state.entries) where a.role == .parameter {
+                for (x, y) in zip(a.values, b.values) { squares += Double(x - y) * Double(x - y) }
+            }
+            // The bias's gradient is below 1 and is not lengthened.
+            #expect(squares.squareRoot() > 0.99 && squares.squareRoot() < expected + 0.01, "\(clipping) \(squares)")
+        }
+    }
+
+    @Test func impossibleStepsAreRefused() throws {
+        let step = try Self.make()
+        let state = step.state
+        for number in [-1, Int.max] {
+            #expect(throws: GraphError.self) {
+                try step.load(TrainState(entries: state.entries, step: number, seed: state.seed))
+            }
+        }
+        #expect(Self.bits(step.state) == Self.bits(state))
+    }
+
     @Test func evaluationSharesTheParameters() throws {
         let step = try Self.make()
         let evaluation = try step.evaluation(batch: 10)

@@ -125,6 +125,76 @@ import Testing
         #expect(trainer.step.step == again.step)
     }
 
+    /// What a run of seven epochs did after which of them.
+    private struct Course {
+        var evaluated: [Int] = []
+        var best: [Int] = []
+        /// As the events tell, in their order.
+        var saved: [Int] = []
+        /// As the folder shows afterwards.
+        var found: [Int] = []
+    }
+
+    private static func course(_ change: (inout Trainer.Settings) -> Void) throws -> Course {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("fathom-\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var settings = Trainer.Settings()
+        (settings.epochs, settings.batch, settings.seed, settings.threads) = (7, 16, 9, 1)
+        change(&settings)
+        let trainer = try Trainer(
+            model, data: spirals(), settings: settings, optimizer: OptimizerSettings(Adam(learningRate: 0.01)))
+        // More than there are epochs: none is removed.
+        trainer.checkpoints = try CheckpointWriter(folder: folder, keep: 20)
+        var course = Course()
+        var epochs: [Int] = []
+        var steps: [Int] = []
+        let outcome = try trainer.run { event in
+            switch event {
+            case .epoch(let epoch):
+                epochs.append(epoch.epoch)
+                if !epoch.evaluation.isEmpty { course.evaluated.append(epoch.epoch) }
+                if epoch.isBest { course.best.append(epoch.epoch) }
+            case .checkpoint(_, let step): steps.append(step)
+            default: break
+            }
+        }
+        #expect(outcome == .completed)
+        // Every epoch is told, also one that is not evaluated.
+        #expect(epochs == [1, 2, 3, 4, 5, 6, 7])
+        let length = trainer.stepsPerEpoch
+        #expect(steps.allSatisfy { $0 % length == 0 }, "\(steps)")
+        course.saved = steps.map { $0 / length }
+        course.found = try CheckpointStore(folder: folder).generations().map { $0.step / length }
+        return course
+    }
+
+    @Test func evaluatesEveryFewEpochsAndAfterTheLast() throws {
+        let few = try Self.course { $0.evaluateEvery = 3 }
+        #expect(few.evaluated == [3, 6, 7])
+        // The first that is measured is the best so far; one that is not measured never is.
+        #expect(few.best.first == 3)
+        #expect(Set(few.best).isSubset(of: few.evaluated), "\(few.best)")
+        let every = try Self.course { $0.evaluateEvery = 1 }
+        #expect(every.evaluated == [1, 2, 3, 4, 5, 6, 7])
+        let none = try Self.course { $0.evaluateEvery = 100 }
+        #expect(none.evaluated == [7])
+    }
+
+    @Test func savesEveryFewEpochsAndAfterTheLast() throws {
+        for (every, expected) in [(1, [1, 2, 3, 4, 5, 6, 7]), (2, [2, 4, 6, 7]), (7, [7]), (100, [7])] {
+            let course = try Self.course { ($0.checkpointEvery, $0.keepBest) = (every, false) }
+            #expect(course.saved == expected, "every \(every)")
+            #expect(course.found == expected, "every \(every)")
+        }
+    }
+
+    @Test func theBestIsSavedOutOfTurn() throws {
+        let course = try Self.course { ($0.evaluateEvery, $0.checkpointEvery, $0.keepBest) = (3, 2, true) }
+        #expect(course.best.first == 3)
+        #expect(course.saved == Set([2, 4, 6, 7] + course.best).sorted(), "\(course.best)")
+        #expect(course.found == course.saved)
+    }
+
     @Test(arguments: ["dense 8 exponential, dense 8 exponential, dense 3", "dense 16, dense 16, dense 3"])
     func namesWhatBecameInfinite(_ text: String) throws {
         var settings = Trainer.Settings()

@@ -43,6 +43,8 @@ public enum TrainingGolden {
         public let optimizer: String
         public let name: String
         public let attributes: [String: [Double]]
+        /// The parameters by the number of steps, computed in float32 and in double.
+        public let after: [String: [Double]]
         public let after64: [String: [Double]]
         public var label: String { "\(optimizer): \(name)" }
     }

@@ -27,7 +27,9 @@ extension Initializer {
     /// Normal with the variance σw²/fan-in for which gradients neither vanish nor explode (χ = 1, see
     /// ``SignalPropagation/critical(biasVariance:)``), for any activation, a user's own included.
     ///
-    /// The variance is found by quadrature when first needed, in some 0.1 s. An activation without a slope gets LeCun's rule.
+    /// The variance is found by quadrature when first needed, in some 0.1 s. An activation without a slope gets LeCun's rule. The
+    /// biases that belong to it are ``criticalBias(for:biasVariance:)``: of zeros for most; GELU, say, has no such weights
+    /// without them.
     public static func critical(for activation: Activation, biasVariance: Double = 0) -> Initializer {
         let variance = Once {
             let found = try? SignalPropagation(activation).critical(biasVariance: biasVariance)
@@ -40,7 +42,21 @@ extension Initializer {
         }
     }
 
-    /// The bias that belongs to ``critical(for:biasVariance:)``: normal with variance σb², whatever the fan-in.
+    /// The biases that belong to ``critical(for:biasVariance:)``: normal with the σb² for which χ = 1, which is the one asked for
+    /// where the activation has such a pair.
+    public static func criticalBias(for activation: Activation, biasVariance: Double = 0) -> Initializer {
+        let variance = Once {
+            let found = try? SignalPropagation(activation).critical(biasVariance: biasVariance)
+            return found?.biasVariance ?? biasVariance
+        }
+        let bias = biasVariance == 0 ? "" : ", \(biasVariance)"
+        return Initializer("criticalBias(\(activation)\(bias))") { context in
+            let deviation = max(variance.value, 0).squareRoot()
+            return context.fillNormal { deviation * $0 }
+        }
+    }
+
+    /// Biases of a known variance σb², whatever the fan-in.
     public static func criticalBias(variance: Double) -> Initializer {
         .normal(standardDeviation: max(variance, 0).squareRoot())
     }

@@ -30,7 +30,7 @@ extension Loss {
         }
     }
 
-    /// Two-class cross-entropy on probabilities, such as a sigmoid's output; prefer ``sigmoidCrossEntropy(positiveWeight:)``.
+    /// Two-class cross-entropy on probabilities, such as a sigmoid's output; prefer ``sigmoidCrossEntropy(positiveWeights:)``.
     ///
     /// Probabilities count as at least 1.2·10⁻³⁸ (and so do their complements), so that the loss of an element is at most
     /// 87.3; beyond, the gradient is 0.

@@ -24,6 +24,8 @@ public struct ConfusionMatrix: MetricAccumulator {
     public let measure: Measure
     public let average: Average
     public let threshold: Double
+    /// Half a gigabyte of counts.
+    private static let mostClasses = 8192
     /// The number of classes; 0 before the first batch.
     public private(set) var classes = 0
     /// Row-major [true class, predicted class].
@@ -41,6 +43,11 @@ public struct ConfusionMatrix: MetricAccumulator {
 
     public mutating func add(_ batch: MetricBatch) throws(GraphError) {
         if classes == 0 {
+            guard batch.classes <= Self.mostClasses else {
+                throw GraphError(
+                    op: "confusion matrix", message: "\(batch.classes) classes have too many pairs to count",
+                    hint: "there may be \(Self.mostClasses); measure accuracy or topK")
+            }
             width = batch.width
             classes = batch.classes
             counts = [Int](repeating: 0, count: classes * classes)

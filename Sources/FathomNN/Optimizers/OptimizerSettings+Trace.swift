@@ -116,16 +116,31 @@ extension OptimizerSettings {
             trace.graph.currentLayer = layer(of: own[index])
             return body(gradients[index])
         }
-        func scale(_ squares: Tensor, _ bound: Double) -> Tensor { min(bound / (sqrt(squares) + 1e-6), 1) }
+        // Divided by the largest value, where that is above 1, before squaring: squares of large numbers are infinite.
+        func unit(_ largest: Tensor) -> Tensor { max(largest, 1) }
+        func squares(_ g: Tensor, _ unit: Tensor) -> Tensor {
+            let small = g * (1 / unit)
+            return (small * small).sum()
+        }
+        func scale(_ squares: Tensor, _ unit: Tensor, _ bound: Double) -> Tensor {
+            min((bound / unit) / (sqrt(squares) + 1e-6 / unit), 1)
+        }
         switch clipping {
         case nil: return gradients
         case .value(let bound)?: return gradients.indices.map { inLayer($0) { clamp($0, -bound, bound) } }
         case .parameterNorm(let bound)?:
-            return gradients.indices.map { inLayer($0) { scale(($0 * $0).sum(), bound) * $0 } }
+            return gradients.indices.map {
+                inLayer($0) {
+                    let unit = unit(abs($0).max())
+                    return scale(squares($0, unit), unit, bound) * $0
+                }
+            }
         case .globalNorm(let bound)?:
-            let squares = gradients.indices.map { inLayer($0) { ($0 * $0).sum() } }
-            guard let first = squares.first else { return [] }
-            let factor = scale(squares.dropFirst().reduce(first, +), bound)
+            let largest = gradients.indices.map { inLayer($0) { abs($0).max() } }
+            guard let first = largest.first else { return [] }
+            let unit = unit(largest.dropFirst().reduce(first) { max($0, $1) })
+            let all = gradients.indices.map { inLayer($0) { squares($0, unit) } }
+            let factor = scale(all.dropFirst().reduce(all[0], +), unit, bound)
             return gradients.indices.map { inLayer($0) { factor * $0 } }
         }
     }

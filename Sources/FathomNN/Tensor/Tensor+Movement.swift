@@ -81,8 +81,9 @@ extension Tensor {
         }
     }
 
-    /// The tensors one after the other along an axis.
+    /// The tensors, at least one, one after the other along an axis.
     public static func concatenate(_ parts: [Tensor], axis: Int) -> Tensor {
+        precondition(!parts.isEmpty, "concatenate needs at least one tensor")
         guard let a = parts[0].resolve(axis, op: "concat") else { return parts[0].poison }
         return record(parts, op: "concat") { g, x throws(GraphError) in try g.add(.concat(axis: a), x) }
     }
@@ -109,13 +110,15 @@ extension Tensor {
 
     /// `count` equal pieces along an axis.
     public func split(count: Int, axis: Int) -> [Tensor] {
-        guard let a = resolve(axis, op: "split") else { return Array(repeating: poison, count: Swift.max(count, 1)) }
+        // Whoever asks for impossible many gets no more than a model could use.
+        let failed = Array(repeating: poison, count: Swift.min(Swift.max(count, 1), 1 << 16))
+        guard let a = resolve(axis, op: "split") else { return failed }
         guard count > 0, let extent = shape[a].fixedValue, extent % count == 0 else {
             trace.fail(
                 GraphError(
                     op: "split", operands: [type].compactMap { $0 },
                     message: "axis \(a) does not divide into \(count) equal pieces"))
-            return Array(repeating: poison, count: Swift.max(count, 1))
+            return failed
         }
         return split(sizes: Array(repeating: extent / count, count: count), axis: a)
     }

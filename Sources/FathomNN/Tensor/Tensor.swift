@@ -39,6 +39,7 @@ public struct Tensor {
         _ operands: [Tensor], op: @autoclosure () -> String = "operation",
         _ body: (inout Graph, [NodeID]) throws(GraphError) -> NodeID
     ) -> Tensor {
+        precondition(!operands.isEmpty, "\(op()) needs at least one operand")
         let trace = operands[0].trace
         var ids: [NodeID] = []
         for operand in operands {

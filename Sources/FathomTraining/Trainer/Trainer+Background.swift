@@ -7,12 +7,10 @@ extension Trainer {
     /// a checkpoint writer, a checkpoint is written then.
     ///
     /// ```swift
-    /// for try await event in Trainer.inBackground({ try Trainer(model, data: split) }) { … }
+    /// for try await event in Trainer.inBackground({ stop in try Trainer(model, data: split, stop: stop) }) { … }
     /// ```
     ///
-    /// - Parameters:
-    ///   - stop: another way to ask for the end.
-    ///   - make: builds the trainer, on the new thread; pass its `stop` on to it.
+    /// - Parameter make: builds the trainer, on the new thread, and is given the request to stop to pass on to it.
     public static func inBackground(
         _ make: @escaping @Sendable (_ stop: StopRequest) throws -> Trainer
     ) -> AsyncThrowingStream<TrainingEvent, any Error> {

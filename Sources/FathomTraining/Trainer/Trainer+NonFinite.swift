@@ -2,8 +2,13 @@ import FathomGraph
 import FathomNN
 import FathomRuntime
 
-// What happens when the loss stops being a number.
+// What happens when the loss, or what is learnt, stops being a number.
 extension Trainer {
+    /// An update can spoil the parameters after a loss that was a number still; such a state must not be saved as a good one.
+    func checkState() throws {
+        if !step.storage.isFinite { throw try explain(lastLoss) }
+    }
+
     /// Goes back to the last good state, saves it, and looks for the first value that went wrong.
     ///
     /// The update has already spoilt the parameters when the loss is seen. A run is a function of its seed, so that the
@@ -11,7 +16,8 @@ extension Trainer {
     func explain(_ loss: Float) throws -> TrainingError {
         var report = NonFiniteReport(step: step.step, epoch: progress.epoch, loss: loss)
         guard let origin = try rewindOrigin(), origin.state.step < step.step else { return .nonFinite(report) }
-        // The step before may have had a finite loss and infinite gradients: then it is the one to look at.
+        // The step before may have had a finite loss and infinite gradients: then it is the one to look at. Where the state is
+        // what was found wrong, it is the last step.
         for target in [step.step - 1, step.step - 2] where target >= origin.state.step {
             try replay(from: origin, to: target)
             guard step.storage.isFinite else { continue }
@@ -139,9 +145,4 @@ extension Trainer {
         }
         return nil
     }
-}
-
-extension StateStorage {
-    /// Whether every value is a finite number.
-    var isFinite: Bool { entries.allSatisfy { entry in self[entry.path]?.allSatisfy(\.isFinite) ?? true } }
 }

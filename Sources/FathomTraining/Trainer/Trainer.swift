@@ -169,6 +169,7 @@ public final class Trainer {
                 try handle(.observed(seen))
             }
             guard loss.isFinite else { throw try explain(loss) }
+            lastLoss = loss
             progress.position += count
             if reportEvery > 0, step.step % reportEvery == 0 {
                 try handle(
@@ -219,6 +220,7 @@ public final class Trainer {
     var microBatch: Int { progress.position / step.batch }
 
     private func endEpoch(_ seconds: Double, _ handle: (TrainingEvent) throws -> Void) throws {
+        try checkState()
         let rate = learningRate
         progress.epoch += 1
         let trainLoss = progress.lossSum / Double(max(1, progress.lossRows))
@@ -300,7 +302,9 @@ public final class Trainer {
 
     /// Refuses a last layer that does not fit the classes, before anything is trained.
     private func check(outputs loss: Loss) throws(GraphError) {
-        guard let classes = data.train.classCount, loss.expects == .none, loss.accepts.contains(.labels) else { return }
+        guard let classes = data.train.classCount, loss.target == .labels || loss.accepts.contains(.labels) else {
+            return
+        }
         guard let width = try readyEvaluator().step.outputShape.last, width < classes, !(width == 1 && classes == 2)
         else { return }
         throw GraphError(
@@ -311,6 +315,8 @@ public final class Trainer {
     // MARK: Checkpoints
 
     private var savedStep = -1
+    /// The last step's, for what is said when its update spoilt the state.
+    var lastLoss: Float = 0
     private var savedOutcome: TrainingEvent.Outcome?
 
     /// State and progress as a checkpoint.
@@ -322,6 +328,7 @@ public final class Trainer {
     }
 
     private func save(isBest: Bool = false, _ handle: (TrainingEvent) throws -> Void) throws {
+        try checkState()
         guard let checkpoints else { return }
         let report = try checkpoints.save(try checkpoint())
         (savedStep, savedOutcome) = (step.step, progress.outcome)

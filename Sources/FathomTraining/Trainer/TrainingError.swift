@@ -42,7 +42,10 @@ public struct NonFiniteReport: Sendable, Hashable, CustomStringConvertible {
     init(step: Int, epoch: Int, loss: Float) { (self.step, self.epoch, self.loss) = (step, epoch, loss) }
 
     public var description: String {
-        var text = "step \(step) (epoch \(epoch + 1)) gave a loss of \(loss)"
+        var text =
+            loss.isFinite
+            ? "step \(step) (epoch \(epoch + 1)) left parameters that are no numbers, after a loss of \(loss)"
+            : "step \(step) (epoch \(epoch + 1)) gave a loss of \(loss)"
         if let operation {
             text += "\n  first non-finite value: \(operation) in "
             text += layer.isEmpty ? "the \(phase) pass" : "layer '\(layer)' (\(phase) pass)"

@@ -151,6 +151,8 @@ def zips():
     y = npy(np.array([1, 0], dtype="<i8"))
     put("good", "stored.npz", npz([("x.npy", x), ("y.npy", y)], zipfile.ZIP_STORED))
     put("good", "deflated.npz", npz([("x.npy", x), ("y.npy", y)], zipfile.ZIP_DEFLATED))
+    targets = np.array([0.5, -2.25], dtype="<f4")
+    put("good", "regression.npz", npz([("x.npy", x), ("y.npy", npy(targets))], zipfile.ZIP_STORED))
     put("good", "by-hand.npz", zip_file([stored(b"x.npy")]))
 
     good = zip_file([stored(b"x.npy"), stored(b"y.npy", y)])
