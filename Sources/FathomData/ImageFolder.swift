@@ -21,7 +21,9 @@ public enum ImageFolder {
 
         /// A height and a width in pixels.
         public struct Size: Hashable, Sendable {
+            /// Rows of pixels.
             public var height: Int
+            /// Pixels of one row.
             public var width: Int
 
             /// Creates a size.

@@ -1,5 +1,6 @@
 /// What the doctor says of a patient.
 public struct Diagnosis: Sendable {
+    /// What the rules judged by.
     public let evidence: Evidence
     /// Causes first, the surest and most serious in front; their symptoms are inside them.
     public let findings: [Finding]

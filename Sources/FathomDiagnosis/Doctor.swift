@@ -13,6 +13,7 @@ import FathomTraining
 ///
 /// The same patient and settings give the same diagnosis, on any number of threads.
 public struct Doctor: Sendable {
+    /// How closely and for how long a patient is looked at.
     public struct Settings: Sendable {
         /// Training rows that are looked at closely.
         public var probeRows = 256
@@ -32,10 +33,12 @@ public struct Doctor: Sendable {
         public var otherStarts = 4
         /// Whether settings that look wrong in a network that trains are put right and compared.
         public var weighs = true
+        /// Threads to work on; the watched training takes the configuration's number when `nil`.
         public var threads: Int?
         /// How remedies are tried.
         public var treatment = Treatment.Settings()
 
+        /// The settings of an ordinary examination.
         public init() {}
     }
 
@@ -46,9 +49,12 @@ public struct Doctor: Sendable {
         case note(String)
     }
 
+    /// How closely and for how long patients are looked at.
     public var settings: Settings
+    /// The rules that judge, in the order in which they are asked.
     public var rules: [Rule]
 
+    /// A doctor who asks the given rules; all of them by default.
     public init(_ settings: Settings = Settings(), rules: [Rule] = Rule.all) {
         (self.settings, self.rules) = (settings, rules)
     }

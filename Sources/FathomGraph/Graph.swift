@@ -1,7 +1,10 @@
 /// The position of a node in its graph.
 public struct NodeID: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The index, in four bytes.
     public let raw: Int32
+    /// The node at an index of ``Graph/nodes``; whether there is one is not checked.
     @inlinable public init(_ index: Int) { raw = Int32(truncatingIfNeeded: index) }
+    /// The index into ``Graph/nodes``.
     @inlinable public var index: Int { Int(raw) }
     public static func < (a: NodeID, b: NodeID) -> Bool { a.raw < b.raw }
     public var description: String { "%\(raw)" }
@@ -14,11 +17,15 @@ public enum Phase: UInt8, Hashable, Sendable, CaseIterable {
 
 /// One operation with its operands, the type of its value and where it comes from.
 public struct Node: Hashable, Sendable {
+    /// What the node computes.
     public let op: Op
+    /// The operands, which all come before the node itself.
     public let inputs: [NodeID]
+    /// Element type and shape of the value.
     public let type: TensorType
     /// Index into `Graph.scopes`: the path of the layer this node belongs to.
     public let scope: Int32
+    /// The part of a training step that the node was added in.
     public let phase: Phase
 }
 
@@ -46,6 +53,7 @@ extension Node {
 /// Every transformation (differentiation, probes, fusion, export) takes a graph and returns a graph. Equal nodes of one
 /// layer are shared. The one symbolic extent is the batch size `B`.
 public struct Graph: Sendable {
+    /// All nodes in the order they were added; ``NodeID/index`` counts from 0 in it.
     public private(set) var nodes: [Node] = []
     /// Layer paths; index 0 is the top level.
     public private(set) var scopes: [String] = [""]
@@ -60,6 +68,7 @@ public struct Graph: Sendable {
     /// The phase new nodes get.
     public var phase = Phase.forward
 
+    /// An empty graph, at the top level and in the forward phase.
     public init() {}
 
     /// Makes room for so many nodes.
@@ -71,6 +80,7 @@ public struct Graph: Sendable {
     /// The node; read in place, without a copy.
     @inlinable public subscript(id: NodeID) -> Node { _read { yield nodes[id.index] } }
 
+    /// The shape of a node's value.
     @inlinable public func shape(of id: NodeID) -> Shape { nodes[id.index].type.shape }
 
     /// Whether a value is the constant 0, stretched or not.
@@ -181,6 +191,9 @@ extension Graph {
         try constant(value, shape(of: other))
     }
 
+    /// A function of every element; the shape stays.
+    ///
+    /// - Throws: ``GraphError`` when `x` is not float32, or for `uniformFromBits` not int32.
     public mutating func unary(_ f: Op.Unary, _ x: NodeID) throws(GraphError) -> NodeID { try add(.unary(f), [x]) }
 
     /// A binary operation; the operands are broadcast to a common shape first.
@@ -189,26 +202,45 @@ extension Graph {
         return try add(.binary(f), [x, y])
     }
 
+    /// A comparison, as `bool`; the operands are broadcast to a common shape first.
+    ///
+    /// - Throws: ``GraphError`` when the shapes do not broadcast together or the element types differ.
     public mutating func compare(_ f: Op.Comparison, _ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID {
         let (x, y) = try broadcastTogether(a, b, op: "\(f)")
         return try add(.compare(f), [x, y])
     }
 
+    /// The product, element by element; see ``binary(_:_:_:)``.
     public mutating func mul(_ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID { try binary(.mul, a, b) }
+    /// The sum, element by element; see ``binary(_:_:_:)``.
     public mutating func add(_ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID { try binary(.add, a, b) }
+    /// `a` − `b`, element by element; see ``binary(_:_:_:)``.
     public mutating func sub(_ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID { try binary(.sub, a, b) }
+    /// `a` / `b`, element by element; see ``binary(_:_:_:)``.
     public mutating func div(_ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID { try binary(.div, a, b) }
+    /// Every element times a number.
     public mutating func mul(_ a: NodeID, _ b: Double) throws(GraphError) -> NodeID { try mul(a, constant(b, like: a)) }
+    /// Every element plus a number.
     public mutating func add(_ a: NodeID, _ b: Double) throws(GraphError) -> NodeID { try add(a, constant(b, like: a)) }
 
+    /// `a` where the condition holds, else `b`.
+    ///
+    /// - Throws: ``GraphError`` when the condition is not `bool`, or the three shapes or the types of `a` and `b` differ:
+    ///   nothing is broadcast here.
     public mutating func select(_ condition: NodeID, _ a: NodeID, _ b: NodeID) throws(GraphError) -> NodeID {
         try add(.select, [condition, a, b])
     }
 
+    /// The value stretched to a shape: aligned at the trailing axis, extents of 1 repeat.
+    ///
+    /// - Throws: ``GraphError`` when `x` cannot stretch to `shape`.
     public mutating func broadcast(_ x: NodeID, to shape: Shape) throws(GraphError) -> NodeID {
         try add(.broadcast, [x], type: TensorType(self[x].type.element, shape))
     }
 
+    /// The same elements in row-major order under another shape.
+    ///
+    /// - Throws: ``GraphError`` when the shapes do not hold the same number of elements for every batch size.
     public mutating func reshape(_ x: NodeID, to shape: Shape) throws(GraphError) -> NodeID {
         // A reshape of a reshape is one reshape.
         var source = x
@@ -216,6 +248,10 @@ extension Graph {
         return try add(.reshape, [source], type: TensorType(self[x].type.element, shape))
     }
 
+    /// The sum over `axes`, of float32.
+    ///
+    /// - Parameter keeping: whether the axes stay, with extent 1; else they disappear.
+    /// - Throws: ``GraphError`` when `x` is not float32, or an axis does not exist or is named twice.
     public mutating func sum(_ x: NodeID, axes: [Int], keeping: Bool = false) throws(GraphError) -> NodeID {
         let total = try add(.sum(axes: axes), [x])
         return keeping ? try reshape(total, to: shape(of: x).keeping(axes: axes)) : total
@@ -227,6 +263,12 @@ extension Graph {
         return try div(total, add(.extent(axes: axes), [x]))
     }
 
+    /// The matrix product of the last two axes, […, m, k] × […, k, n] → […, m, n].
+    ///
+    /// - Parameters:
+    ///   - transposeA: reads `a` as […, k, m].
+    ///   - transposeB: reads `b` as […, n, k].
+    /// - Throws: ``GraphError`` when the ranks differ or are below 2, or the leading axes or the inner extents do not agree.
     public mutating func matmul(
         _ a: NodeID, _ b: NodeID, transposeA: Bool = false, transposeB: Bool = false
     ) throws(GraphError) -> NodeID {

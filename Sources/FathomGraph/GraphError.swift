@@ -13,6 +13,7 @@ public struct GraphError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Where the layer was created, when known: `file:line`.
     public var location: String?
 
+    /// Describes a mistake; the graph fills in operation, operands and layer of what one of its operations refuses.
     public init(
         op: String, operands: [TensorType] = [], message: String, hint: String? = nil, layer: String = "",
         location: String? = nil

@@ -28,12 +28,17 @@ public enum Sampling {
 public struct Moments: Sendable, Hashable {
     /// Elements looked at.
     public var count: Float
+    /// The sum of the finite elements.
     public var sum: Float
+    /// The sum of the squares of the finite elements.
     public var sumOfSquares: Float
+    /// The smallest finite element; ∞ when there is none.
     public var minimum: Float
+    /// The largest finite element; −∞ when there is none.
     public var maximum: Float
     /// Elements equal to 0, and finite ones below it.
     public var zeros: Float
+    /// Finite elements below 0.
     public var negatives: Float
     /// NaN and infinities.
     public var nonFinite: Float
@@ -70,14 +75,21 @@ public struct Moments: Sendable, Hashable {
 /// Bin 0 holds zeros, bin 1 subnormal numbers, bin 2 normal ones below 2⁻⁴⁰; then 32 bins of two powers of two each, from
 /// 2⁻⁴⁰ up to 2²⁴; bin 35 what is finite and larger, and bin 36 infinities and NaN.
 public enum ExponentHistogram {
+    /// The number of bins, and the length of the operation's result.
     public static let count = 37
+    /// The bin of zeros of either sign.
     public static let zero = 0
+    /// The bin of subnormal numbers.
     public static let subnormal = 1
+    /// The bin of normal numbers below 2⁻⁴⁰.
     public static let belowRange = 2
+    /// The bin of finite numbers of 2²⁴ and more.
     public static let aboveRange = 35
+    /// The bin of infinities and NaN.
     public static let nonFinite = 36
     /// The exponents of the bins between ``belowRange`` and ``aboveRange``.
     public static let lowestExponent = -40
+    /// Powers of two that share one of these bins.
     public static let exponentsPerBin = 2
 
     /// The bin of a number.

@@ -190,16 +190,25 @@ public enum Op: Hashable, Sendable {
 /// Differentiation uses `gradient` when there is one (for a stable or cheaper formula, or a deliberate one such as the
 /// straight-through estimator), else the body's. Where no kernel knows the name, the body runs.
 public struct FusedOp: Sendable {
+    /// (graph, inputs) → output: appends the primitives that the operation stands for.
     public typealias Body = @Sendable (inout Graph, [NodeID]) throws(GraphError) -> NodeID
     /// (graph, inputs, output, gradient of the output) → gradient for each input.
     public typealias Pullback = @Sendable (inout Graph, [NodeID], NodeID, NodeID) throws(GraphError) -> [NodeID?]
 
+    /// What a kernel recognises it by. Two of equal name and parameters count as equal, whatever their bodies.
     public let name: String
     /// Numbers that distinguish two uses of the same name.
     public let parameters: [Double]
+    /// Its meaning, which also decides the type of its value.
     public let body: Body
+    /// Its gradient; `nil` differentiates the body.
     public let gradient: Pullback?
 
+    /// A composite operation.
+    ///
+    /// - Parameters:
+    ///   - parameters: every number that `body` depends on, as two of equal name and parameters are one operation.
+    ///   - gradient: replaces the derivative of `body`.
     public init(_ name: String, parameters: [Double] = [], gradient: Pullback? = nil, body: @escaping Body) {
         self.name = name
         self.parameters = parameters

@@ -34,17 +34,22 @@ extension Dim: ExpressibleByIntegerLiteral, CustomStringConvertible {
 
 /// The extents of a tensor, outermost first; rank 0 is a scalar.
 public struct Shape: Hashable, Sendable {
+    /// The extents, outermost first.
     public var dims: [Dim]
 
+    /// A shape of fixed and symbolic extents.
     @inlinable public init(_ dims: [Dim]) { self.dims = dims }
 
     /// A shape of fixed extents.
     @inlinable public init(_ extents: [Int]) { dims = extents.map { .fixed($0) } }
 
+    /// The shape without axes, which holds one element.
     public static let scalar = Shape([Dim]())
 
+    /// The number of axes.
     @inlinable public var rank: Int { dims.count }
 
+    /// The extent of an axis, counted from 0 at the outermost; it must exist.
     @inlinable public subscript(axis: Int) -> Dim {
         get { dims[axis] }
         set { dims[axis] = newValue }
@@ -153,9 +158,12 @@ public enum ElementType: UInt8, Hashable, Sendable, CustomStringConvertible {
 
 /// Element type and shape of a value.
 public struct TensorType: Hashable, Sendable, CustomStringConvertible {
+    /// What each element is.
     public var element: ElementType
+    /// The extents, outermost first.
     public var shape: Shape
 
+    /// The type of a value, printed as `f32[B, 10]`.
     public init(_ element: ElementType, _ shape: Shape) {
         self.element = element
         self.shape = shape

@@ -7,13 +7,16 @@ public struct Window: Hashable, Sendable, CustomStringConvertible {
     public struct Axis: Hashable, Sendable {
         /// The number of taps.
         public var extent: Int
+        /// Elements from one output's window to the next one's.
         public var stride: Int
         /// From tap to tap.
         public var dilation: Int
         /// Padding before the first and after the last element.
         public var low: Int
+        /// Padding after the last element.
         public var high: Int
 
+        /// One axis with `extent` taps. Whether the numbers make sense is checked where the window is used.
         public init(_ extent: Int, stride: Int = 1, dilation: Int = 1, low: Int = 0, high: Int = 0) {
             (self.extent, self.stride, self.dilation, self.low, self.high) = (extent, stride, dilation, low, high)
         }
@@ -31,8 +34,10 @@ public struct Window: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The spatial axes, outermost first.
     public var axes: [Axis]
 
+    /// A window over one to three spatial axes.
     public init(_ axes: [Axis]) { self.axes = axes }
 
     /// The taps in all.

@@ -2,6 +2,7 @@ import Foundation
 
 /// One row of theory / measured / verdict.
 public struct Check: Sendable {
+    /// Whether a claim stands up to its measurement.
     public enum Verdict: String, Sendable, Encodable {
         case holds
         case contradicted
@@ -15,10 +16,13 @@ public struct Check: Sendable {
     public let theory: String
     /// What was measured, with its interval.
     public let measured: String
+    /// What the measurement says of the claim.
     public let verdict: Verdict
     /// The numbers behind the text, where there are some.
     public let expected: Double?
+    /// The number that was measured; the mean, where it is over seeds.
     public let value: Double?
+    /// Where the mean lies, 99 %; `nil` without chance and for a single run.
     public let interval: ClosedRange<Double>?
 
     private init(
@@ -120,6 +124,7 @@ public enum Text {
         x.isFinite ? minus(String(format: "%.\(digits)f", x)) : number(x)
     }
 
+    /// A share of 1 in per cent: 0.123 is 12.3 %.
     public static func percent(_ share: Double, digits: Int = 1) -> String { fixed(100 * share, digits) + " %" }
 
     /// 10⁻⁹.

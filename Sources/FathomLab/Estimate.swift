@@ -7,8 +7,10 @@ public struct Estimate: Sendable, Hashable {
     /// One per seed.
     public let values: [Double]
 
+    /// - Parameter values: one per seed, in the order of the seeds, so that estimates can be paired.
     public init(_ values: [Double]) { self.values = values }
 
+    /// The arithmetic mean; NaN without values.
     public var mean: Double { values.reduce(0, +) / Double(values.count) }
 
     /// Half the 99 % interval of Student's t; infinite for a single run, which proves nothing.
@@ -19,7 +21,9 @@ public struct Estimate: Sendable, Hashable {
         return StudentT.quantile(0.995, degrees: n - 1) * (variance / n).squareRoot()
     }
 
+    /// The lower end of the 99 % interval; −∞ for a single run.
     public var low: Double { mean - halfWidth }
+    /// The upper end of the 99 % interval; ∞ for a single run.
     public var high: Double { mean + halfWidth }
 
     /// Value by value, for quantities of the same seeds: `a.map(over: b) { $0 - $1 }` is a paired difference.
@@ -27,6 +31,7 @@ public struct Estimate: Sendable, Hashable {
         Estimate(zip(values, other.values).map(f))
     }
 
+    /// Seed by seed, so that the interval is that of the mapped values.
     public func map(_ f: (Double) -> Double) -> Estimate { Estimate(values.map(f)) }
 
     /// Columns of runs: `rows[seed][i]` becomes one estimate per i.

@@ -9,6 +9,7 @@ import Foundation
 public struct Experiment: Sendable {
     /// The name on the command line: `zigzag`.
     public let name: String
+    /// The heading of its page and of its report.
     public let title: String
     /// What it shows, in one line of the list.
     public let summary: String
@@ -27,13 +28,16 @@ public struct Experiment: Sendable {
 
     /// A question that another setting answers.
     public struct Suggestion: Sendable, Hashable {
+        /// The question, in a sentence.
         public let text: String
         /// Flags: `--mean 3`.
         public let flags: String
 
+        /// - Parameter flags: as on the command line: `--mean 3`.
         public init(_ text: String, _ flags: String) { (self.text, self.flags) = (text, flags) }
     }
 
+    /// - Parameter file: where it is written; only what stands behind the last slash is kept.
     public init(
         name: String, title: String, summary: String, question: String, mathematics: String, parameters: [Parameter],
         next: [Suggestion], file: String = #fileID, measure: @escaping @Sendable (Settings) throws -> Findings

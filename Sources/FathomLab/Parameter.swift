@@ -4,6 +4,7 @@ import Fathom
 ///
 /// Declared once; the command line, its help, the page and JSON are made from it.
 public struct Parameter: Sendable, Hashable {
+    /// What may be given, with its bounds.
     public enum Kind: Sendable, Hashable {
         case count(ClosedRange<Int>)
         case number(ClosedRange<Double>)
@@ -18,6 +19,7 @@ public struct Parameter: Sendable, Hashable {
         case choice([String])
     }
 
+    /// What was given, or stands by default; its case fits the parameter's ``Kind``.
     public enum Value: Sendable, Hashable {
         case count(Int)
         case number(Double)
@@ -27,9 +29,13 @@ public struct Parameter: Sendable, Hashable {
         case texts([String])
     }
 
+    /// The flag without its dashes: `depth`.
     public let name: String
+    /// What it does, in a few words of the help.
     public let meaning: String
+    /// What may be given.
     public let kind: Kind
+    /// The value when nothing is given.
     public let standard: Value
     /// The value of a short run.
     public let quick: Value
@@ -39,6 +45,9 @@ public struct Parameter: Sendable, Hashable {
         .count("seeds", standard, quick: quick, in: 1...100, "runs that differ by chance alone, for the intervals")
     }
 
+    /// One whole number.
+    ///
+    /// - Parameter quick: the value of a short run; `standard` when `nil`.
     public static func count(
         _ name: String, _ standard: Int, quick: Int? = nil, in range: ClosedRange<Int>, _ meaning: String
     ) -> Parameter {
@@ -47,6 +56,9 @@ public struct Parameter: Sendable, Hashable {
             quick: .count(quick ?? standard))
     }
 
+    /// One number.
+    ///
+    /// - Parameter quick: the value of a short run; `standard` when `nil`.
     public static func number(
         _ name: String, _ standard: Double, quick: Double? = nil, in range: ClosedRange<Double>, _ meaning: String
     ) -> Parameter {
@@ -55,6 +67,9 @@ public struct Parameter: Sendable, Hashable {
             quick: .number(quick ?? standard))
     }
 
+    /// Whole numbers with commas between them, each within `range`.
+    ///
+    /// - Parameter quick: the values of a short run; `standard` when `nil`.
     public static func counts(
         _ name: String, _ standard: [Int], quick: [Int]? = nil, in range: ClosedRange<Int>, _ meaning: String
     ) -> Parameter {
@@ -63,6 +78,9 @@ public struct Parameter: Sendable, Hashable {
             quick: .counts(quick ?? standard))
     }
 
+    /// Numbers with commas between them, each within `range`.
+    ///
+    /// - Parameter quick: the values of a short run; `standard` when `nil`.
     public static func numbers(
         _ name: String, _ standard: [Double], quick: [Double]? = nil, in range: ClosedRange<Double>,
         _ meaning: String
@@ -72,10 +90,14 @@ public struct Parameter: Sendable, Hashable {
             quick: .numbers(quick ?? standard))
     }
 
+    /// One elementwise activation, in a short run too.
     public static func activation(_ name: String = "activation", _ standard: String, _ meaning: String) -> Parameter {
         Parameter(name: name, meaning: meaning, kind: .activation, standard: .text(standard), quick: .text(standard))
     }
 
+    /// Elementwise activations with commas between them.
+    ///
+    /// - Parameter quick: the names of a short run; `standard` when `nil`.
     public static func activations(
         _ name: String = "activations", _ standard: [String], quick: [String]? = nil, _ meaning: String
     ) -> Parameter {
@@ -84,6 +106,7 @@ public struct Parameter: Sendable, Hashable {
             quick: .texts(quick ?? standard))
     }
 
+    /// One of a few words, the first of which is the default.
     public static func choice(_ name: String, _ words: [String], _ meaning: String) -> Parameter {
         Parameter(
             name: name, meaning: meaning, kind: .choice(words), standard: .text(words.first ?? ""),
@@ -191,6 +214,7 @@ extension Parameter.Value: CustomStringConvertible, Encodable {
 
 /// The parameters of one run.
 public struct Settings: Sendable {
+    /// By parameter name, one for every parameter of the experiment.
     public let values: [String: Parameter.Value]
 
     /// - Parameters:
@@ -237,15 +261,19 @@ public struct Settings: Sendable {
         return value
     }
 
+    /// A whole number; the experiment must declare a count of that name.
     public func count(_ name: String) -> Int {
         value(name) { if case .count(let x) = $0 { x } else { nil } }
     }
+    /// A number; the experiment must declare a number of that name.
     public func number(_ name: String) -> Double {
         value(name) { if case .number(let x) = $0 { x } else { nil } }
     }
+    /// Whole numbers; the experiment must declare counts of that name.
     public func counts(_ name: String) -> [Int] {
         value(name) { if case .counts(let x) = $0 { x } else { nil } }
     }
+    /// Numbers; the experiment must declare numbers of that name.
     public func numbers(_ name: String) -> [Double] {
         value(name) { if case .numbers(let x) = $0 { x } else { nil } }
     }
@@ -253,7 +281,13 @@ public struct Settings: Sendable {
     public func text(_ name: String) -> String {
         value(name) { if case .text(let x) = $0 { x } else { nil } }
     }
+    /// The activation that is named there.
+    ///
+    /// - Throws: ``ConfigError`` for a name that no activation has.
     public func activation(_ name: String = "activation") throws -> Activation { try Activation.parsed(text(name)) }
+    /// The activations that are named there, in their order.
+    ///
+    /// - Throws: ``ConfigError`` for the first name that no activation has.
     public func activations(_ name: String = "activations") throws -> [Activation] {
         try value(name) { if case .texts(let x) = $0 { x } else { nil } }.map { try Activation.parsed($0) }
     }

@@ -12,10 +12,16 @@ import FathomGraph
 public struct Interpreter: Sendable {
     /// What `Op.input` and `Op.state` read.
     public var inputs: [String: ReferenceTensor]
+    /// What `Op.state` reads, by path; ``run(_:)`` writes the graph's updates into it.
     public var state: [String: ReferenceTensor]
     /// The batch size.
     public var batch: Int
 
+    /// An interpreter for batches of `batch` rows.
+    ///
+    /// - Parameters:
+    ///   - inputs: values by the name of `Op.input`.
+    ///   - state: values by the path of `Op.state`.
     public init(inputs: [String: ReferenceTensor] = [:], state: [String: ReferenceTensor] = [:], batch: Int = 1) {
         self.inputs = inputs
         self.state = state

@@ -2,16 +2,21 @@
 ///
 /// Word `i % 4` of the block with counter (i/4 low, i/4 high, step, stream) and key `seed` is element `i`.
 public struct Philox: Sendable {
+    /// The key: the low and the high word of a seed.
     public var seed: (UInt32, UInt32)
+    /// The third word of the counter, so that every step has numbers of its own.
     public var step: UInt32
+    /// The fourth word of the counter, which keeps apart what draws in the same step.
     public var stream: UInt32
 
+    /// The sequence of one stream in one step.
     public init(seed: (UInt32, UInt32), step: UInt32, stream: UInt32) {
         self.seed = seed
         self.step = step
         self.stream = stream
     }
 
+    /// Element `i`: 32 random bits, computed from its number alone.
     public subscript(i: UInt64) -> UInt32 {
         let block = i / 4
         let words = Self.block(

@@ -1,6 +1,8 @@
 /// A value of the reference interpreter: every element type is kept as `Double`, row-major.
 public struct ReferenceTensor: Hashable, Sendable {
+    /// The extents, outermost first; empty for a scalar.
     public var shape: [Int]
+    /// The elements, row-major, as many as the shape holds; `bool` is 1 or 0.
     public var values: [Double]
 
     /// - Precondition: `values.count` is the product of `shape`.
@@ -10,8 +12,12 @@ public struct ReferenceTensor: Hashable, Sendable {
         self.values = values
     }
 
+    /// A scalar, of shape [].
     public init(_ scalar: Double) { self.init(shape: [], values: [scalar]) }
 
+    /// Takes single-precision values, which `Double` holds exactly.
+    ///
+    /// - Precondition: `values.count` is the product of `shape`.
     public init(shape: [Int], values: [Float]) { self.init(shape: shape, values: values.map(Double.init)) }
 
     var strides: [Int] {

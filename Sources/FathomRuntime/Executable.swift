@@ -29,6 +29,7 @@ public final class Executable {
         /// holds beside code and weights. Tests set 1.
         package var turnBytes = 512 << 10
 
+        /// The choices; ``fusing`` and ``verifying`` change no result.
         public init(precision: Precision = .float32, fusing: Bool = true, verifying: Bool = false) {
             self.precision = precision
             self.fusing = fusing
@@ -36,9 +37,13 @@ public final class Executable {
         }
     }
 
+    /// The graph as it is run, after rewriting: composites without a kernel of their own are replaced by their bodies.
     public let graph: Graph
+    /// The training state that runs read and update in place.
     public let state: StateStorage
+    /// The largest batch a run may have, in rows; memory is planned for it.
     public let maxBatch: Int
+    /// The threads that run the plan.
     public let team: Team
     /// Composite operations that have a kernel of their own.
     public static let kernels: Set<String> = ["softmaxCrossEntropy", "softmaxCrossEntropyGradient"]
@@ -172,6 +177,7 @@ public final class Executable {
         return true
     }
 
+    /// Copies values into an `int32` input. Returns `false` when name, element type or number of values do not fit.
     @discardableResult
     public func setInput(_ name: String, _ values: [Int32]) -> Bool {
         guard let (memory, type) = inputs[name], type.element == .int32, values.count <= memory.count else {
@@ -269,8 +275,11 @@ public final class Executable {
 
     /// What an instruction does, for profiles.
     public struct Description: Sendable {
+        /// What it does, with a summary of its work for the batch.
         public let name: String
+        /// The path of the layer it works for, empty at the top level.
         public let layer: String
+        /// The part of a training step it belongs to.
         public let phase: Phase
         /// Floating-point operations of matrix products; 0 for other work.
         public let flops: Int

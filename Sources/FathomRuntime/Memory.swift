@@ -54,13 +54,17 @@ final class Memory {
 ///
 /// Training and evaluation plans of one model share it. Entries start on cache lines, in the order they were given.
 public final class StateStorage {
+    /// The place of one entry in the block.
     public struct Entry: Sendable, Hashable {
+        /// The entry's name, such as `layer.path.weight`.
         public let path: String
         /// Floats from the start of the block, and their number.
         public let offset: Int
+        /// Floats of the entry, without the padding up to the next cache line.
         public let count: Int
     }
 
+    /// All entries in the order they lie in memory.
     public let entries: [Entry]
     private let index: [String: Int]
     let memory: Memory
@@ -84,6 +88,7 @@ public final class StateStorage {
 
     static func padded(_ count: Int) -> Int { (max(count, 1) + 15) / 16 * 16 }
 
+    /// The place of an entry; `nil` when there is no such path.
     public func entry(_ path: String) -> Entry? { index[path].map { entries[$0] } }
 
     /// The values of an entry, row-major; `nil` when there is no such path.

@@ -4,6 +4,7 @@ import CFathomKernels
 ///
 /// One plan at a time may run on a team. Results do not depend on the number of threads.
 public final class Team {
+    /// Members including the caller: 1 where the system refuses more threads.
     public let threads: Int
     let handle: OpaquePointer
 

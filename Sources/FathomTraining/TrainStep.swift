@@ -4,6 +4,7 @@ import FathomRuntime
 
 /// What one example looks like to a model.
 public struct DataShape: Sendable, Hashable {
+    /// What the model is to predict for one example.
     public enum Target: Sendable, Hashable {
         /// An `int32` class.
         case label
@@ -12,8 +13,10 @@ public struct DataShape: Sendable, Hashable {
     }
     /// The extents of one input row, such as [784].
     public var input: [Int]
+    /// What is to be predicted for the row.
     public var target: Target
 
+    /// The shape of one example, without the batch.
     public init(input: [Int], target: Target) {
         self.input = input
         self.target = target
@@ -53,13 +56,19 @@ public final class TrainStep {
     public let declarations: [StateDeclaration]
     /// How each was first drawn: path → initialiser.
     public let initializers: [String: String]
+    /// The largest batch a run may have, in rows.
     public let batch: Int
+    /// What one example looks like.
     public let data: DataShape
+    /// The optimiser, with clipping, groups and weight averaging.
     public let optimizer: OptimizerSettings
+    /// The plan of the whole step.
     public let executable: Executable
+    /// The memory of parameters, buffers and slots by path; evaluation passes share it.
     public let storage: StateStorage
     /// Optimiser steps done.
     public private(set) var step = 0
+    /// The seed of everything random in training; ``load(_:)`` replaces it by the state's.
     public private(set) var seed: UInt64
 
     /// What is watched, `nil` for nothing.
@@ -297,7 +306,9 @@ public final class TrainStep {
 
 /// A forward pass in evaluation mode made ready to run: predictions, and the loss where targets are given.
 public final class InferenceStep {
+    /// The plan of the pass.
     public let executable: Executable
+    /// What one example looks like.
     public let data: DataShape
     /// The extents of one prediction row.
     public let outputShape: [Int]

@@ -23,7 +23,7 @@ import Testing
                 guard allocations_so_far() > before, kept.count > 9 else { exit(3) }  // the counter counts
                 for name in [
                     "perceptron", "batch norm", "highway", "dropout", "sequence", "embedding", "activation sparsemax",
-                    "maxout",
+                    "maxout", "residual", "convolutions", "convolutions, batch norm",
                 ] {
                     let model = try ModelStep(ModelRow.all.first { $0.name == name }!, Adam())
                     let executable = try model.executable(maxBatch: 33, threads: 3, graph: model.plain())

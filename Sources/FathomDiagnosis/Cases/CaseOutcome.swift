@@ -1,5 +1,6 @@
 /// What the doctor said of one case, and whether it agrees with the label.
 public struct CaseOutcome: Sendable, Encodable {
+    /// The doctor's verdict, or why there is none.
     public enum Status: String, Sendable, Encodable, CaseIterable {
         case healthy, faulty
         /// Something of the case cannot be rebuilt; ``unsupported`` says what.
@@ -19,12 +20,19 @@ public struct CaseOutcome: Sendable, Encodable {
 
     /// A finding in short.
     public struct Line: Sendable, Encodable {
+        /// The name of the rule that fired, as in ``Rule/id``.
         public let rule: String
+        /// The finding's title, a few words for people.
         public let title: String
+        /// The variant that was found, see ``Finding/cause``.
         public let cause: String?
+        /// Paths of the layers concerned, the one where it is worst first; empty for the whole set-up.
         public let layers: [String]
+        /// `note`, `warning` or `failure`.
         public let severity: String
+        /// How sure the rule is, from 0 to 1.
         public let confidence: Double
+        /// The step since which it holds; 0 is before training.
         public let since: Int
         /// The rules of the findings that it explains.
         public let symptoms: [String]
@@ -43,6 +51,7 @@ public struct CaseOutcome: Sendable, Encodable {
         public let name: String
         /// At the end of the watched training; `nil` when it did not end with a number.
         public let reached: Double?
+        /// The skill of the most frequent class, or of the mean (0), on the same rows.
         public let trivial: Double?
         /// The better of nearest neighbours and a linear model.
         public let simple: Double?
@@ -52,15 +61,21 @@ public struct CaseOutcome: Sendable, Encodable {
 
     /// What was tried, and what came of it.
     public struct Repair: Sendable, Encodable {
+        /// Names of the remedies of the winner, or else of the best trial; empty when there is none.
         public let remedies: [String]
+        /// A ``Treatment/Verdict`` by name; `beyondConfiguration` where only the data can be put right, `none` without a trial.
         public let verdict: String
+        /// Mean held-out skill over the seeds, untreated.
         public let before: Double?
+        /// Mean held-out skill over the seeds, treated.
         public let after: Double?
+        /// What the skill gains over paired seeds, see ``Treatment/Trial/gain``.
         public let gain: Double?
         /// Of the gain, 95 %.
         public let interval: [Double]?
         /// Work without by work with the remedy until as far as without, with its 95 % interval, where that was compared.
         public let speed: Double?
+        /// Of the factor in `speed`, 95 %: lower and upper bound.
         public let speedInterval: [Double]?
         /// Everything that was tried, the best first.
         public let trials: [Try]
@@ -68,41 +83,63 @@ public struct CaseOutcome: Sendable, Encodable {
 
     /// One trial in short.
     public struct Try: Sendable, Encodable {
+        /// Names of the remedies, in the order they were applied.
         public let remedies: [String]
+        /// A ``Treatment/Verdict`` by name.
         public let verdict: String
+        /// Whether the remedy was drawn by lot, to show what any change does.
         public let isRandom: Bool
         /// Paired runs.
         public let seeds: Int
         /// Means over them: the untreated network, the treated one, and the untreated one trained for as long.
         public let before: Double?
+        /// Mean held-out skill of the treated network.
         public let after: Double?
+        /// Mean held-out skill of the untreated network trained for as long; `nil` where the treated one trains no longer.
         public let sameLength: Double?
+        /// What the skill gains over paired seeds, see ``Treatment/Trial/gain``.
         public let gain: Double?
+        /// Of the gain, 95 %: lower and upper bound.
         public let interval: [Double]?
+        /// Work without by work with the remedy until equal skill; `nil` where that was not compared.
         public let speed: Double?
+        /// Of the factor in `speed`, 95 %: lower and upper bound.
         public let speedInterval: [Double]?
+        /// Whether the finding is gone, or what it measured has come at least halfway to what is expected.
         public let mechanismMoved: Bool
     }
 
+    /// The case's `id`, or its place in the file, from 1, where it has none.
     public let id: String
+    /// What the doctor says, or why it says nothing.
     public let status: Status
     /// `nil` where the case could not be read.
     public let label: LabelledCase.Status?
+    /// The label's fault codes, see ``LabelledCase/Label/faults``.
     public let faults: [String]
     /// Whether the doctor and the label say the same; `nil` without a verdict.
     public let agrees: Bool?
     /// Whether the first finding names a labelled fault; `nil` for networks labelled normal and without a verdict.
     public let rightCauseFirst: Bool?
+    /// What speaks against the label; `nil` where nothing does.
     public let remark: Remark?
+    /// The diagnosis in short, causes first.
     public let findings: [Line]
+    /// `nil` where no diagnosis was made.
     public let skill: Skill?
     /// What came of putting right what looks wrong in a network that trains.
     public let weighed: [Counterfactual]
+    /// What came of trying remedies; `nil` where none were tried.
     public let repair: Repair?
+    /// What of the case cannot be rebuilt, in words.
     public let unsupported: [String]
+    /// What was chosen or approximated in rebuilding the case, in words.
     public let notes: [String]
+    /// What went wrong, where `status` is `error`.
     public let error: String?
+    /// Training steps that were watched.
     public let steps: Int?
+    /// Seconds that the case took, with all trainings.
     public let seconds: Double
 }
 
@@ -110,7 +147,9 @@ public struct CaseOutcome: Sendable, Encodable {
 public struct CaseSummary: Sendable, Encodable {
     /// n of N.
     public struct Share: Sendable, Encodable, CustomStringConvertible {
+        /// n, those that count.
         public let count: Int
+        /// N, those among which they were counted.
         public let total: Int
 
         public var description: String {
@@ -118,6 +157,7 @@ public struct CaseSummary: Sendable, Encodable {
         }
     }
 
+    /// All cases, those without a verdict too.
     public let cases: Int
     /// Of the faulty ones with a verdict, those found faulty; those whose label is doubtful are not among them here and below.
     public let recall: Share
@@ -140,13 +180,16 @@ public struct CaseSummary: Sendable, Encodable {
     /// Not repaired, because there is nothing to gain: it does as well as simple methods with most seeds, what was found has
     /// moved, and the interval excludes a gain of use.
     public let nothingToGain: [String]
+    /// Cases of which something cannot be rebuilt, by `id`.
     public let unsupported: [String]
+    /// Cases that could not be read, built or run, by `id`.
     public let errors: [String]
     /// See ``CaseOutcome/Remark/labelDoubtful``; not among the false alarms, nor in the recall.
     public let labelDoubtful: [String]
     /// Labelled faulty, but they train well; counted in the recall as labelled, because a gain is not excluded.
     public let trainsWell: [String]
 
+    /// Adds up what was said of each case.
     public init(_ outcomes: [CaseOutcome]) {
         let judged = outcomes.filter { $0.status == .healthy || $0.status == .faulty }
         let labelled = judged.filter { $0.label == .buggy }

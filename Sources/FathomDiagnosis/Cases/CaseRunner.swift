@@ -2,6 +2,7 @@ import FathomTraining
 
 /// Runs the doctor over labelled cases.
 public struct CaseRunner: Sendable {
+    /// Who examines the cases.
     public var doctor: Doctor
     /// Where the files are that cases name.
     public var folder: String
@@ -14,6 +15,7 @@ public struct CaseRunner: Sendable {
     /// Other seeds with which a label is checked.
     public var seeds: [UInt64] = [101, 102, 103, 104]
 
+    /// - Parameter folder: where the files are that cases name.
     public init(folder: String, doctor: Doctor = Doctor()) { (self.folder, self.doctor) = (folder, doctor) }
 
     /// Rebuilds, examines and, where wanted, treats one case; mistakes become part of the outcome.

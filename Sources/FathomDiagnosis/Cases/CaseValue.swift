@@ -45,6 +45,7 @@ public struct CaseError: Error, Sendable, Hashable, CustomStringConvertible {
     public let id: String
     /// The key at fault with those that lead to it: `layers[2].units`.
     public let key: String
+    /// What is wrong there, to be read behind the key: "must be a text, not a number".
     public let message: String
 
     public var description: String { "case \(id): \(key) \(message)" }

@@ -3,6 +3,7 @@ import FathomTraining
 
 /// What was seen while a network trained.
 public struct Course: Sendable {
+    /// How the watching came to its end.
     public enum Ending: Sendable {
         /// It has not ended: what it will reach is not known yet.
         case running
@@ -16,7 +17,9 @@ public struct Course: Sendable {
 
     /// An evaluation in between.
     public struct Evaluation: Sendable, Codable {
+        /// Steps done by then.
         public let step: Int
+        /// The epoch in which that step lies.
         public let epoch: Int
         /// Over (at most 2,000 of) the training rows, without dropout.
         public let train: Score
@@ -40,17 +43,21 @@ public struct Course: Sendable {
 
     /// The loss of every step, before its update.
     public var losses: [Float] = []
+    /// At steps spaced like powers, in order; empty before the first.
     public var evaluations: [Evaluation] = []
     /// At steps spaced like powers, so that the beginning is seen closely; the first after a step, the last at the end.
     public var examinations: [Examination] = []
+    /// How it ended, or that it still runs.
     public var ending: Ending = .running
     /// The loss while one batch alone is learnt by heart, from the same start; empty when it was not tried.
     public var oneBatch: [Float] = []
 
     package init() {}
 
+    /// Steps that were watched; one that ended in no number counts.
     public var steps: Int { losses.count }
     public var isRunning: Bool { if case .running = ending { true } else { false } }
     public var isNonFinite: Bool { if case .nonFinite = ending { true } else { false } }
+    /// Held-out accuracy, or R², at the last evaluation; `nil` before the first.
     public var finalSkill: Double? { evaluations.last?.heldOut.skill }
 }

@@ -14,6 +14,7 @@ public struct Evidence: Sendable {
 
     /// A training from other first weights.
     public struct Start: Sendable, Codable {
+        /// The seed of the first weights and of the order of rows.
         public let seed: UInt64
         /// Held-out accuracy, or R²; −1 for a run whose values stopped being numbers.
         public let skill: Double
@@ -36,6 +37,7 @@ public struct Evidence: Sendable {
         return max(skill, -1)
     }
 
+    /// Evidence without other starts, answers, pictures or counterfactuals.
     public init(setup: Setup, birth: Examination? = nil, course: Course? = nil) {
         (self.setup, self.birth, self.course) = (setup, birth, course)
     }

@@ -8,7 +8,9 @@ import FathomTraining
 /// Remedies change the configuration; a model in code that has no form as data keeps its layers, and only what surrounds
 /// it (optimiser, data, training) can be treated.
 public struct Patient: Sendable {
+    /// What reports call it.
     public var name: String
+    /// Model, loss, optimiser, data and training; what remedies change.
     public var configuration: RunConfiguration
     /// The rows as they came, before the configuration's scaling.
     public var data: DataSplit

@@ -4,13 +4,19 @@
 public struct Examination: Sendable, Codable {
     /// Moments of the elements of a tensor over the probe rows.
     public struct Signal: Sendable, Codable {
+        /// Over the finite elements, as all moments here.
         public let mean: Double
+        /// Standard deviation over all elements; see `acrossRows` for that over the rows alone.
         public let deviation: Double
         /// √E[x²]; gradients are judged by it.
         public let size: Double
+        /// The smallest finite element; 0 when there is none.
         public let minimum: Double
+        /// The largest finite element; 0 when there is none.
         public let maximum: Double
+        /// The share of elements that are exactly 0.
         public let zeros: Double
+        /// Elements that are infinite or not a number.
         public let nonFinite: Int
         /// Deviation over the rows, averaged over the units: 0 when every example looks the same.
         public let acrossRows: Double
@@ -28,17 +34,23 @@ public struct Examination: Sendable, Codable {
         public let fires: [Float]
         /// Units that no row makes fire.
         public let dead: Int
+        /// Counts of |φ′(z)| in 32 bins from 0 to its maximum; to the largest one seen where it has no bound.
         public let histogram: [Int]
     }
 
     /// The weights of one layer.
     public struct Weight: Sendable, Codable {
+        /// The parameter's path, as in checkpoints.
         public let path: String
         /// Weights of a unit; of a filter every tap and channel.
         public let inputs: Int
+        /// The extent of the last axis: units, or filters.
         public let units: Int
+        /// √E[w²].
         public let size: Double
+        /// E[w].
         public let mean: Double
+        /// √E[g²] of the gradient of the loss on the probe rows.
         public let gradientSize: Double
         /// fan-out · E[w²]: the weights' factor of the mean square of gradients on their way back. Of filters only the taps
         /// count that lie inside the image, as in `forwardFactor`.
@@ -62,7 +74,9 @@ public struct Examination: Sendable, Codable {
 
     /// The sums of each filter or channel of an image, over rows and places.
     public struct Channels: Sendable, Codable {
+        /// One per channel.
         public let means: [Float]
+        /// Standard deviations, one per channel.
         public let deviations: [Float]
     }
 
@@ -73,6 +87,7 @@ public struct Examination: Sendable, Codable {
         public let opening: Double
         /// The share of its values below 0.05, and above 0.95.
         public let closed: Double
+        /// The share of its values above 0.95.
         public let open: Double
         /// E[T] of each unit or channel.
         public let units: [Float]
@@ -88,12 +103,17 @@ public struct Examination: Sendable, Codable {
 
     /// A layer with its activation.
     public struct Layer: Sendable, Codable {
+        /// The layer's path, as in checkpoints; empty for operations of the model itself.
         public let path: String
+        /// What the layer is: `dense`, `batchNorm`.
         public let kind: String
+        /// Whether no other layer holds it.
         public let isOuter: Bool
+        /// Whether other layers lie inside.
         public let isContainer: Bool
         /// Numbers of one row's sums: units, or for images places times channels.
         public let width: Int
+        /// x, what the layer is given.
         public let input: Signal
         /// |mean| / deviation over the rows, averaged over the features of the input.
         public let inputOffCentre: Double
@@ -103,10 +123,15 @@ public struct Examination: Sendable, Codable {
         public let sums: Signal
         /// a
         public let output: Signal
+        /// ∂L/∂x.
         public let inputGradient: Signal
+        /// ∂L/∂z.
         public let sumsGradient: Signal
+        /// ∂L/∂a.
         public let outputGradient: Signal
+        /// φ′ at the sums; `nil` without an activation, and for one that does not work element by element.
         public let slope: Slope?
+        /// One per parameter of the layer itself with more than one axis; biases are not among them.
         public let weights: [Weight]
         /// `nil` where the sums are no images.
         public let channels: Channels?
@@ -133,7 +158,9 @@ public struct Examination: Sendable, Codable {
         public let acrossRows: Double
         /// Share of rows in each predicted class; empty for numbers.
         public let classShares: [Double]
+        /// The smallest finite output.
         public let minimum: Double
+        /// The largest finite output.
         public let maximum: Double
     }
 
@@ -141,18 +168,23 @@ public struct Examination: Sendable, Codable {
     public struct Landscape: Sendable, Codable {
         /// Multiples of the learning rate, and the loss there.
         public let multiples: [Double]
+        /// The loss on the probe rows, one per multiple.
         public let losses: [Double]
         /// |g(θ + Δ) − g(θ)| / |g(θ)| for the step of the learning rate.
         public let gradientChange: Double
     }
 
+    /// Steps done before the look.
     public let step: Int
     /// Rows that were looked at.
     public var rows = 0
     /// On the probe rows, in training mode.
     public let loss: Double
+    /// The layers of the model in their order, a container before what it holds.
     public let layers: [Layer]
+    /// On the probe rows.
     public let predictions: Predictions
+    /// Along the last step; `nil` where the parameters before it are not known, as at birth.
     public let landscape: Landscape?
     /// Correlation between the input gradients of neighbouring points on a line between examples, a grid of 64
     /// (Balduzzi et al. 2017): near 0 when gradients are white noise; `nil` when it cannot be measured.

@@ -11,6 +11,7 @@ public struct Remedy: Sendable {
     /// The changed patient; `nil` where there is nothing to change (the model has no such part, or has it already).
     public let apply: @Sendable (_ evidence: Evidence, _ finding: Finding?) -> Patient?
 
+    /// - Parameter apply: gives `nil` where there is nothing to change.
     public init(
         _ id: String, _ title: String, _ summary: String,
         apply: @escaping @Sendable (_ evidence: Evidence, _ finding: Finding?) -> Patient?

@@ -9,26 +9,33 @@ import Foundation
 public struct ClassificationReport: Sendable, Codable {
     /// One row with its answer.
     public struct Example: Sendable, Codable {
+        /// Its place in the data set, from 0.
         public let row: Int
         /// The true class, and the one that was answered.
         public let label: Int
+        /// The class that was answered.
         public let predicted: Int
         /// The probability that the network gives the class it answers, and the true one; `nil` where its loss knows no
         /// probabilities.
         public let probability: Double?
+        /// The probability that the network gives the true class; `nil` where its loss knows no probabilities.
         public let labelProbability: Double?
         /// The loss of this row alone.
         public let loss: Double
         /// The row as a picture, a PNG as a data URI.
         public let picture: String
 
+        /// Whether the true class was answered.
         public var isRight: Bool { label == predicted }
     }
 
     /// Two classes that were confused.
     public struct Confusion: Sendable, Codable, Equatable {
+        /// The true class.
         public let label: Int
+        /// The class it was taken for.
         public let predicted: Int
+        /// Rows of the true class that were taken for the other.
         public let count: Int
         /// Of the rows of the true class.
         public let share: Double
@@ -36,12 +43,16 @@ public struct ClassificationReport: Sendable, Codable {
 
     /// How many examples are shown of each kind.
     public static let shown = 24
+    /// How many mistakes are shown.
     public static let shownMistakes = 12
 
     /// Which rows, such as `test`.
     public let part: String
+    /// All rows, those without an answer too.
     public let rows: Int
+    /// The mean loss over all rows.
     public let loss: Double
+    /// Names of the classes; the number itself where a class has none.
     public let classes: [String]
     /// [true class][predicted class].
     public let confusion: [[Int]]
@@ -61,6 +72,7 @@ public struct ClassificationReport: Sendable, Codable {
         return total > 0 ? Double(confusion[label][label]) / Double(total) : nil
     }
 
+    /// The share of all rows that were answered rightly; NaN without rows.
     public var accuracy: Double {
         let right = confusion.indices.reduce(0) { $0 + confusion[$1][$1] }
         return rows > 0 ? Double(right) / Double(rows) : .nan

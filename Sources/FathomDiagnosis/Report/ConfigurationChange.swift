@@ -2,10 +2,15 @@ import FathomTraining
 
 /// What a suggested remedy would change in the configuration, before anything is proven.
 public struct ConfigurationChange: Sendable, Codable {
+    /// The name of the rule whose finding suggests it.
     public let rule: String
+    /// The remedy's name, see ``Remedy/id``.
     public let remedy: String
+    /// The remedy in a few words.
     public let title: String
+    /// What the remedy changes and why that helps.
     public let summary: String
+    /// Why it is suggested here.
     public let reason: String
     /// The changed lines with some around them: `-` before, `+` after.
     public let diff: String

@@ -9,6 +9,7 @@ import FathomTraining
 public struct ConvolutionPictures: Sendable, Codable {
     /// One filter or channel.
     public struct Tile: Sendable, Codable {
+        /// Its place among the filters or channels of the layer, from 0.
         public let index: Int
         /// A PNG as a data URI.
         public let picture: String
@@ -18,11 +19,15 @@ public struct ConvolutionPictures: Sendable, Codable {
 
     /// Filters, or the channels of a layer.
     public struct Layer: Sendable, Codable {
+        /// The layer's path, as in checkpoints.
         public let path: String
+        /// Taps of a filter, or places of a map, from top to bottom.
         public let height: Int
+        /// Taps of a filter, or places of a map, from left to right.
         public let width: Int
-        /// All of them; at most ``ConvolutionPictures/shown`` have a tile.
+        /// All of them; some have a tile, see `tiles`.
         public let count: Int
+        /// At equal distances among all of them, in their order.
         public let tiles: [Tile]
     }
 
@@ -36,6 +41,7 @@ public struct ConvolutionPictures: Sendable, Codable {
     public let filters: Layer?
     /// The picture that the maps are of, and its class.
     public let example: String?
+    /// The name of the picture's class; `nil` for rows without classes.
     public let label: String?
     /// What layers hand on: black is 0, white the largest values of the layer; where there are negative ones, middle grey is 0.
     public let maps: [Layer]

@@ -7,12 +7,16 @@ import Foundation
 /// Keys are stable within a version. Numbers that are not finite are the strings `NaN`, `Infinity` and `-Infinity`, since
 /// JSON has no numbers for them.
 public struct DiagnosisDocument: Sendable, Codable {
+    /// What `schema` says in every document of this kind.
     public static let schema = "fathom.diagnosis"
+    /// The version that is written; keys are stable within one.
     public static let version = 1
 
     /// A rule that had not enough to judge by, with what it lacked.
     public struct Undecided: Sendable, Codable {
+        /// The rule's name.
         public let rule: String
+        /// What it lacked: "needs 50 steps, has 12".
         public let reason: String
     }
 
@@ -20,41 +24,65 @@ public struct DiagnosisDocument: Sendable, Codable {
     public struct Subject: Sendable, Codable {
         /// A layer as it was configured.
         public struct Layer: Sendable, Codable {
+            /// The layer's path, as in checkpoints.
             public let path: String
+            /// What the layer is: `dense`, `batchNorm`.
             public let kind: String
+            /// The elementwise activation between its sums and its output; `nil` where there is none.
             public let activation: String?
+            /// Features of its input along the last axis.
             public let fanIn: Int?
+            /// Features of its output along the last axis.
             public let units: Int?
             /// `unit`, `filter` or `channel`.
             public let unitName: String
+            /// Numbers in the parameters of the layer itself.
             public let trainable: Int
+            /// The names of the initialisers of its weights.
             public let initializers: [String]
             /// χ of mean-field theory, the factor of a gradient's mean square; `nil` where there is no rule.
             public let chi: Double?
         }
 
+        /// The patient's name.
         public let name: String
+        /// The name of the training data.
         public let data: String
         /// `nil` for numbers.
         public let classes: Int?
         /// Numbers of one prediction.
         public let outputs: Int
+        /// Rows that are learnt from.
         public let trainRows: Int
+        /// Validation rows; test rows where there are none.
         public let heldOutRows: Int
+        /// In the order of the model; a container stands before what it holds.
         public let layers: [Layer]
+        /// Numbers in all parameters of the model.
         public let parameters: Int
+        /// The loss by name.
         public let loss: String
         /// The loss of the same answer to every class, such as ln C; `nil` for numbers.
         public let uninformedLoss: Double?
+        /// What stands between the last weighted sums and the loss, see ``Setup/outputActivations``.
         public let outputActivations: [String]
+        /// The optimiser's name with its options: `sgd, momentum 0.9`.
         public let optimizer: String
+        /// At the first step.
         public let learningRate: Double
+        /// Rows of a batch.
         public let batch: Int
+        /// Passes over the training rows, as configured.
         public let epochs: Int
+        /// Updates in one pass over the training rows.
         public let stepsPerEpoch: Int
+        /// By what first weights and the order of rows are drawn.
         public let seed: UInt64
+        /// Of the training rows, after scaling.
         public let inputs: ColumnStatistics
+        /// Of the training rows, after scaling.
         public let targets: TargetStatistics
+        /// What simple methods reach on the held-out rows.
         public let yardstick: Yardstick?
         /// As YAML.
         public let configuration: String
@@ -62,9 +90,13 @@ public struct DiagnosisDocument: Sendable, Codable {
 
     /// What was seen while it trained.
     public struct Run: Sendable, Codable {
+        /// The loss of every step, before its update.
         public let losses: [Float]
+        /// On training and held-out rows in the course of training.
         public let evaluations: [Course.Evaluation]
+        /// Close looks in the course of training; the one before it is ``DiagnosisDocument/birth``.
         public let examinations: [Examination]
+        /// The loss of every step while one batch alone is learnt by heart; empty when it was not tried.
         public let oneBatch: [Float]
         /// `running`, `completed`, `watchedEnough` or `nonFinite`.
         public let ending: String
@@ -72,17 +104,23 @@ public struct DiagnosisDocument: Sendable, Codable {
         public let failure: String?
     }
 
+    /// What kind of document this is.
     public let schema: String
+    /// Which form the keys have.
     public let version: Int
+    /// Whether nothing was found that hurts training; notes do not count.
     public let isHealthy: Bool
     /// One plain sentence.
     public let headline: String
+    /// Causes first, the surest and most serious in front; their symptoms are inside them.
     public let findings: [Finding]
+    /// Rules that had not enough to judge by.
     public let undecided: [Undecided]
     /// Rules that found nothing.
     public let healthy: [String]
     /// What the suggestions of the findings would change, in the order of the findings.
     public let changes: [ConfigurationChange]
+    /// What was examined.
     public let subject: Subject
     /// Before the first step; `nil` when the network could not be run.
     public let birth: Examination?
@@ -92,8 +130,10 @@ public struct DiagnosisDocument: Sendable, Codable {
     public let answers: ClassificationReport?
     /// `nil` for networks without convolutions over images.
     public let pictures: ConvolutionPictures?
+    /// What came of trying remedies; `nil` where none were tried.
     public let treatment: Treatment?
 
+    /// Everything that a diagnosis knows, its configuration changes worked out.
     public init(_ diagnosis: Diagnosis) {
         schema = Self.schema
         version = Self.version
@@ -119,6 +159,9 @@ public struct DiagnosisDocument: Sendable, Codable {
         self = try decoder.decode(DiagnosisDocument.self, from: Data(text.utf8))
     }
 
+    /// The document as JSON on one line, keys in alphabetical order.
+    ///
+    /// - Throws: `EncodingError`.
     public func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

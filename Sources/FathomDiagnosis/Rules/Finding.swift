@@ -2,6 +2,7 @@ import FathomTraining
 
 /// What a rule found: what, where, since when, why, and what may help.
 public struct Finding: Sendable, Codable {
+    /// How much training suffers.
     public enum Severity: Int, Sendable, Codable, Comparable, CaseIterable {
         /// Worth knowing; the network is not ill of it.
         case note
@@ -15,11 +16,14 @@ public struct Finding: Sendable, Codable {
 
     /// A measured number beside what it should be.
     public struct Fact: Sendable, Codable {
+        /// What was measured, in a few words.
         public let name: String
+        /// The number that was measured.
         public let value: Double
         /// What theory or practice expects, in words: "about 1", "ln 10 = 2.30".
         public let expected: String?
 
+        /// - Parameter expected: in words; `nil` where nothing is expected.
         public init(_ name: String, _ value: Double, expected: String? = nil) {
             (self.name, self.value, self.expected) = (name, value, expected)
         }
@@ -29,13 +33,16 @@ public struct Finding: Sendable, Codable {
     public struct Suggestion: Sendable, Codable {
         /// A name of ``Remedy/all``.
         public let remedy: String
+        /// Why it may help here.
         public let reason: String
 
+        /// - Parameter remedy: a name of ``Remedy/all``.
         public init(_ remedy: String, _ reason: String) { (self.remedy, self.reason) = (remedy, reason) }
     }
 
     /// The rule's name.
     public let rule: String
+    /// What is the matter, in a few words.
     public var title: String
     /// The variant that was found, such as `activation` for a gradient that vanishes in activations.
     public var cause: String?
@@ -43,6 +50,7 @@ public struct Finding: Sendable, Codable {
     public var layers: [String]
     /// The step since which it holds; 0 is before training.
     public var since: Int
+    /// How much training suffers from it.
     public var severity: Severity
     /// What the set-up alone would make of it, where it is less because the network trains all the same.
     public var suspected: Severity?
@@ -50,6 +58,7 @@ public struct Finding: Sendable, Codable {
     public var confidence: Double
     /// Two sentences for the user: what is the matter here, and why it hurts.
     public var text: String
+    /// What was measured; a treatment is judged by whether the first of it moves.
     public var evidence: [Fact]
     /// What may help, the most promising first.
     public var suggestions: [Suggestion]
@@ -60,6 +69,7 @@ public struct Finding: Sendable, Codable {
     /// Findings that this one explains.
     public var symptoms: [Finding] = []
 
+    /// A finding that explains no other yet; see ``symptoms``.
     public init(
         _ rule: String, _ title: String, cause: String? = nil, layers: [String] = [], since: Int = 0,
         severity: Severity, confidence: Double, _ text: String, evidence: [Fact] = [], suggestions: [Suggestion] = []

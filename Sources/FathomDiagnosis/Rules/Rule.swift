@@ -17,6 +17,7 @@ public struct Rule: Sendable {
         case notYet(String)
         case findings([Finding])
 
+        /// A judgement of one finding.
         public static func finding(_ finding: Finding) -> Judgement { .findings([finding]) }
     }
 
@@ -24,14 +25,18 @@ public struct Rule: Sendable {
     public let id: String
     /// A few words for people, such as "Vanishing gradient".
     public let title: String
+    /// Whether it needs a run that was watched.
     public let stage: Stage
     /// Rules whose findings are symptoms of this one: when both fire, they are reported under it.
     public let explains: [String]
     /// Whether it says that a network does not learn, and not why: any cause that is found stands above it.
     public let isOutcome: Bool
+    /// What `fathom explain` says of it.
     public let explanation: Explanation
+    /// The rule itself: the same evidence gives the same judgement.
     public let judge: @Sendable (Evidence) -> Judgement
 
+    /// - Parameter explains: names of the rules whose findings are symptoms of this one.
     public init(
         _ id: String, _ title: String, stage: Stage, explains: [String] = [], isOutcome: Bool = false,
         explanation: Explanation,
@@ -54,6 +59,7 @@ public struct Rule: Sendable {
         /// Publications: author, year, title.
         public let sources: [String]
 
+        /// - Parameter lookAlikes: empty where nothing looks alike.
         public init(
             what: String, mathematics: String, threshold: String, lookAlikes: String = "", sources: [String] = []
         ) {

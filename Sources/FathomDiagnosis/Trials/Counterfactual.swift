@@ -16,16 +16,21 @@ public struct Counterfactual: Sendable, Codable {
     public let rule: String
     /// The remedy that put it right.
     public let remedy: String
+    /// The remedy in a few words.
     public let title: String
     /// `accuracy` or `R²`.
     public let skillName: String
+    /// Pairs of runs.
     public let seeds: Int
     /// Mean skill as it is, and put right.
     public let before: Double
+    /// Mean skill, put right.
     public let after: Double
     /// With its 95 % interval.
     public let gain: Double
+    /// Of the gain, 95 %.
     public let interval: ClosedRange<Double>
+    /// By how much less work it comes as far; `nil` where that is not known.
     public let speed: Treatment.Speed?
     /// Whether the difference is shown and matters: a third of what was left to be gained (half in a training that was cut
     /// short), or the same skill in a third of the work.

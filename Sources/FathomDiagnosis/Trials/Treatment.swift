@@ -19,6 +19,7 @@ public struct Treatment: Sendable, Codable {
         /// By what the random remedy is drawn.
         public var lot: UInt64 = 0
 
+        /// The settings of an ordinary treatment.
         public init() {}
     }
 
@@ -43,7 +44,9 @@ public struct Treatment: Sendable, Codable {
 
     /// By how much less work a network comes as far, with a 95 % interval.
     public struct Speed: Sendable, Codable {
+        /// Work without by work with the treatment until equal skill, geometric mean over seeds.
         public let factor: Double
+        /// Of the factor, 95 %.
         public let interval: ClosedRange<Double>
     }
 
@@ -51,18 +54,26 @@ public struct Treatment: Sendable, Codable {
     public struct Trial: Sendable, Codable {
         /// The remedies, in the order they were applied; one, except where a combination was tried.
         public let remedies: [String]
+        /// The remedies in a few words, with `+` between them.
         public let title: String
+        /// Why it was tried.
         public let reason: String
         /// Whether it was drawn by lot, to show what any change does.
         public let isRandom: Bool
+        /// By what first weights and the order of rows were drawn, one for each pair of runs.
         public let seeds: [UInt64]
         /// Held-out skill (accuracy, or R²) by seed.
         public let control: [Double]
+        /// Held-out skill by seed, with the remedies.
         public let treated: [Double]
         /// Mean of the paired differences, with a 95 % interval; the median where only that excludes 0.
         public let gain: Double
+        /// Of the gain, 95 %; −2…2 where fewer than two pairs of runs tell.
         public let interval: ClosedRange<Double>
+        /// Whether the finding is gone, or what it measured has come at least halfway to what is expected; `false` where
+        /// that was not looked at.
         public let mechanismMoved: Bool
+        /// What the numbers together say.
         public let verdict: Verdict
         /// Skill by seed of the untreated network trained for as long, where the treated one trains longer.
         public let sameLength: [Double]?
@@ -72,8 +83,10 @@ public struct Treatment: Sendable, Codable {
         public let diff: String
         /// The changed configuration, ready to be written to a file.
         public let configuration: String
+        /// Seconds of its runs, added up, however many went on at once.
         public let seconds: Double
 
+        /// A trial with what came of it.
         public init(
             remedies: [String], title: String, reason: String, isRandom: Bool, seeds: [UInt64], control: [Double],
             treated: [Double], gain: Double, interval: ClosedRange<Double>, mechanismMoved: Bool, verdict: Verdict,
@@ -95,8 +108,10 @@ public struct Treatment: Sendable, Codable {
     public let skillName: String
     /// How the trials were made and what came out, in a few sentences.
     public let summary: String
+    /// Seconds of the whole treatment, by the clock.
     public let seconds: Double
 
+    /// - Parameter trials: the best first.
     public init(rule: String, trials: [Trial], skillName: String, summary: String = "", seconds: Double) {
         (self.rule, self.trials, self.skillName) = (rule, trials, skillName)
         (self.summary, self.seconds) = (summary, seconds)

@@ -11,18 +11,24 @@ import Foundation
 /// chart.rule(y: 1)
 /// ```
 public struct Chart: Sendable {
+    /// One side of the picture: its words, its scale and what it shows.
     public struct Axis: Sendable {
         public enum Scale: Sendable { case linear, logarithmic }
 
+        /// What is measured along it, with its unit.
         public var label: String
+        /// How values become places.
         public var scale: Scale
         /// What is shown; what the marks need when `nil`.
         public var range: ClosedRange<Double>?
         /// Names in the place of numbers, at 0, 1, 2, …
         public var categories: [String]
-        /// Whether there are numbers at the axis.
+        /// Whether numbers and names at the axis are left out.
         public var isHidden = false
 
+        /// - Parameters:
+        ///   - range: what is shown; what the marks need when `nil`.
+        ///   - categories: names in the place of numbers, at 0, 1, 2, …
         public init(
             _ label: String = "", _ scale: Scale = .linear, in range: ClosedRange<Double>? = nil,
             categories: [String] = []
@@ -68,6 +74,7 @@ public struct Chart: Sendable {
 
     /// A grid of coloured cells.
     public struct Heat: Sendable {
+        /// How values become colours.
         public enum Colors: Sendable {
             /// Dark to bright, for amounts.
             case sequential
@@ -92,9 +99,13 @@ public struct Chart: Sendable {
         var color: Int?
     }
 
+    /// Above the picture; nothing when empty.
     public var title: String
+    /// From left to right.
     public var x: Axis
+    /// From bottom to top.
     public var y: Axis
+    /// How much room it takes.
     public var size: Size
     var marks: [Mark] = []
     var legend: [(name: String, color: Int?, style: Style, isDot: Bool)] = []
@@ -102,6 +113,7 @@ public struct Chart: Sendable {
     var series: [(name: String, points: [(x: Double, y: Double, low: Double?, high: Double?)])] = []
     private var colors = 0
 
+    /// A picture without marks.
     public init(_ title: String = "", x: Axis = Axis(), y: Axis = Axis(), size: Size = .wide) {
         (self.title, self.x, self.y, self.size) = (title, x, y, size)
     }

@@ -3,12 +3,17 @@ import Foundation
 
 /// An experiment that ran: with what, what it found, and how long it took.
 public struct LabReport: Sendable {
+    /// What ran.
     public let experiment: Experiment
+    /// What it ran with, defaults included.
     public let settings: Settings
     /// What was given on the command line.
     public let flags: [String]
+    /// Whether what is not given took the value of a short run.
     public let isQuick: Bool
+    /// What came of it.
     public let findings: Findings
+    /// Seconds that the measurement took.
     public let seconds: Double
 
     /// Runs an experiment.

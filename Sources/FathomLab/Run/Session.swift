@@ -4,6 +4,7 @@ import Fathom
 ///
 /// The same seed gives the same bits. One session belongs to one thread; several may run beside each other.
 public final class Session {
+    /// The compiled step, which holds parameters and buffers.
     public let step: TrainStep
     private let data: Dataset
     private let model: any Layer

@@ -168,8 +168,10 @@ struct LabPage {
 
 /// All pages with an index: a folder that works from a disk, a stick or any server.
 public struct LabSite: Sendable {
+    /// One per page, in the order of the index.
     public let reports: [LabReport]
 
+    /// - Parameter reports: in the order of the index; neighbours are linked to each other.
     public init(_ reports: [LabReport]) { self.reports = reports }
 
     /// The pages and pictures, by name.

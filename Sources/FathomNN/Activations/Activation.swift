@@ -15,8 +15,16 @@ public struct Activation: Sendable {
     /// Whether every output element depends on the input element at its place alone; false for softmax and gates, which
     /// mix the features of a row and may change their number.
     public let isElementwise: Bool
+    /// The function alone; calling the activation also notes in the trace where it was applied.
     public let function: @Sendable (Tensor) -> Tensor
 
+    /// An activation from a formula.
+    ///
+    /// - Parameters:
+    ///   - name: what configurations, paths and reports call it.
+    ///   - parameters: for display and encoding only; the function must hold their values itself.
+    ///   - isElementwise: false when an output element depends on more than the input element at its place.
+    ///   - function: builds the output from the input with operations on tensors, which also give its gradient.
     public init(
         _ name: String, parameters: [String: Double] = [:], isElementwise: Bool = true,
         _ function: @escaping @Sendable (Tensor) -> Tensor
@@ -27,6 +35,7 @@ public struct Activation: Sendable {
         self.function = function
     }
 
+    /// Applies the function and notes the use in the trace, from where automatic initialisation and diagnosis read it.
     public func callAsFunction(_ x: Tensor) -> Tensor {
         let y = function(x)
         x.trace.note(self, input: x, output: y)
@@ -48,6 +57,9 @@ public struct Activate: Layer {
     public let activation: Activation
     let identity: LayerIdentity
 
+    /// A layer without parameters whose kind is the activation's name.
+    ///
+    /// The place in the source is named by errors.
     public init(_ activation: Activation, file: StaticString = #fileID, line: UInt = #line) {
         self.activation = activation
         identity = LayerIdentity(file: file, line: line)

@@ -80,6 +80,7 @@ public struct ActivationCurve: Sendable {
 /// Gauss–Legendre rules on panels of ±12, narrower toward 0 and split at kinks: exact to about 12 digits for the functions
 /// here, where a Gauss–Hermite rule of 200 points leaves errors of 1e−3 at a kink.
 public struct NormalQuadrature: Sendable {
+    /// Where the integrand is evaluated: 16 points in each panel, all within ±12, not sorted.
     public let points: [Double]
     /// Weights that contain the density.
     public let weights: [Double]

@@ -34,6 +34,9 @@ public struct ActivationFacts: Sendable, Hashable {
     /// - Throws: ``GraphError`` when the activation is not elementwise.
     public init(_ activation: Activation) throws(GraphError) { try self.init(ActivationCurve(activation)) }
 
+    /// The facts of a curve already at hand, which saves tracing the activation again.
+    ///
+    /// - Throws: ``GraphError`` when the curve cannot be evaluated.
     public init(_ curve: ActivationCurve) throws(GraphError) {
         kinks = curve.kinks
         let rule = NormalQuadrature(kinks: curve.kinks)

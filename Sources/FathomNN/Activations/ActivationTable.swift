@@ -5,8 +5,11 @@ extension Activation {
     public struct Entry: Sendable {
         /// A number that shapes the function.
         public struct Parameter: Sendable, Hashable {
+            /// The key in configurations and in ``Activation/parameters``, such as `slope`.
             public let name: String
+            /// The value where none is given; an activation that has it does not name it.
             public let defaultValue: Double
+            /// Its part in the formula, in a few words.
             public let meaning: String
         }
         /// The name in configurations.
@@ -15,6 +18,7 @@ extension Activation {
         public let aliases: [String]
         /// The function in a few symbols.
         public let formula: String
+        /// The numbers it takes; empty for a function of fixed shape.
         public let parameters: [Parameter]
         /// See ``Activation/isElementwise``.
         public let isElementwise: Bool
@@ -151,49 +155,87 @@ extension Activation {
 }
 
 extension Activation {
+    /// x, unchanged.
     public static let identity = builtIn("identity")
+    /// ``relu(_:)``: max(x, 0).
     public static let relu = builtIn("relu")
+    /// tanh x, within −1…1.
     public static let tanh = builtIn("tanh")
+    /// 1 / (1 + e⁻ˣ), within 0…1.
     public static let sigmoid = builtIn("sigmoid")
+    /// 1 for x ≥ 0, else 0; its gradient is 0 everywhere, unlike that of ``step(straightThrough:)``.
     public static let step = builtIn("step")
+    /// ``relu6(_:)``: min(max(x, 0), 6).
     public static let relu6 = builtIn("relu6")
+    /// ``elu(_:alpha:)`` with α = 1.
     public static let elu = builtIn("elu")
+    /// ``selu(_:)``, the ELU that normalises itself.
     public static let selu = builtIn("selu")
+    /// ``gelu(_:)``: x Φ(x).
     public static let gelu = builtIn("gelu")
+    /// ``geluTanh(_:)``, the approximation of GELU by tanh.
     public static let geluTanh = builtIn("geluTanh")
+    /// ``silu(_:beta:)`` with β = 1: x σ(x).
     public static let silu = builtIn("silu")
+    /// ``mish(_:)``: x tanh(ln(1 + eˣ)).
     public static let mish = builtIn("mish")
+    /// ln(1 + eˣ), a smooth and always positive ReLU.
     public static let softplus = builtIn("softplus")
+    /// ``softsign(_:)``: x / (1 + |x|).
     public static let softsign = builtIn("softsign")
+    /// ``hardSigmoid(_:)``: clamp(x + 3, 0, 6) / 6.
     public static let hardSigmoid = builtIn("hardSigmoid")
+    /// ``hardTanh(_:)``: clamp(x, −1, 1).
     public static let hardTanh = builtIn("hardTanh")
+    /// ``hardSwish(_:)``: x clamp(x + 3, 0, 6) / 6.
     public static let hardSwish = builtIn("hardSwish")
+    /// ``scaledTanh(_:scale:slope:)`` with LeCun's 1.7159 and 2/3.
     public static let scaledTanh = builtIn("scaledTanh")
+    /// eˣ, which overflows to ∞ above 88.7 in single precision.
     public static let exponential = builtIn("exponential")
+    /// sin x, in radians.
     public static let sine = builtIn("sine")
+    /// ``gaussian(_:)``: e^(−x²).
     public static let gaussian = builtIn("gaussian")
+    /// ``logSigmoid(_:)``: ln σ(x), at most 0.
     public static let logSigmoid = builtIn("logSigmoid")
+    /// ``tanhShrink(_:)``: x − tanh x.
     public static let tanhShrink = builtIn("tanhShrink")
 
+    /// 1 for x ≥ 0, else 0, whose gradient passes unchanged where |x| ≤ `straightThrough`; see ``step(_:straightThrough:)``.
+    ///
+    /// A width of 0 or below leaves the true gradient, 0 everywhere.
     public static func step(straightThrough: Double) -> Activation {
         builtIn("step", ["straightThrough": straightThrough])
     }
+    /// 1 / (1 + e^(−slope·x)).
     public static func sigmoid(slope: Double) -> Activation { builtIn("sigmoid", ["slope": slope]) }
+    /// ``leakyRelu(_:slope:)``: x for positive x, else slope · x.
     public static func leakyRelu(slope: Double = 0.01) -> Activation { builtIn("leakyRelu", ["slope": slope]) }
+    /// ``rrelu(_:low:high:)``, whose slope for negative x is random in training and (low + high)/2 in evaluation.
     public static func rrelu(low: Double = 1.0 / 8, high: Double = 1.0 / 3) -> Activation {
         builtIn("rrelu", ["low": low, "high": high])
     }
+    /// ``elu(_:alpha:)``: x for positive x, else α (eˣ − 1).
     public static func elu(alpha: Double) -> Activation { builtIn("elu", ["alpha": alpha]) }
+    /// ``celu(_:alpha:)``: x for positive x, else α (e^(x/α) − 1).
     public static func celu(alpha: Double = 1) -> Activation { builtIn("celu", ["alpha": alpha]) }
+    /// ``silu(_:beta:)``: x σ(βx). Its name in configurations and reports is `silu`.
     public static func swish(beta: Double) -> Activation { builtIn("silu", ["beta": beta]) }
+    /// ln(1 + e^(βx)) / β; the larger β, the nearer to ReLU.
     public static func softplus(beta: Double) -> Activation { builtIn("softplus", ["beta": beta]) }
+    /// ``scaledTanh(_:scale:slope:)``: scale · tanh(slope · x).
     public static func scaledTanh(scale: Double, slope: Double) -> Activation {
         builtIn("scaledTanh", ["scale": scale, "slope": slope])
     }
+    /// sin(frequency · x), in radians.
     public static func sine(frequency: Double) -> Activation { builtIn("sine", ["frequency": frequency]) }
+    /// ``threshold(_:at:value:)``: x above `at`, else `value`.
     public static func threshold(at: Double = 0, value: Double = 0) -> Activation {
         builtIn("threshold", ["at": at, "value": value])
     }
+    /// ``softShrink(_:amount:)``: x moved toward 0 by `amount`, 0 within ±`amount`.
     public static func softShrink(_ amount: Double = 0.5) -> Activation { builtIn("softShrink", ["amount": amount]) }
+    /// ``hardShrink(_:amount:)``: x outside ±`amount`, else 0.
     public static func hardShrink(_ amount: Double = 0.5) -> Activation { builtIn("hardShrink", ["amount": amount]) }
 }

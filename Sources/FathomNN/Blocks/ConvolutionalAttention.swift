@@ -13,6 +13,7 @@ public struct ConvolutionalAttention: Layer {
     public let kernel: Int
     let identity: LayerIdentity
 
+    /// The defaults are the paper's: a sixteenth of the channels in between, and 7 taps.
     public init(reduction: Int = 16, kernel: Int = 7, file: StaticString = #fileID, line: UInt = #line) {
         self.reduction = reduction
         self.kernel = kernel

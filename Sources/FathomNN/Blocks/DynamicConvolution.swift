@@ -8,20 +8,25 @@ import FathomGraph
 /// mixes first, which needs another product for each image). Parameters `weight` [kernel…, channels, kernels·filters], the
 /// filters of a kernel side by side, `bias` [kernels·filters], and `reduce` and `expand`, each `weight` and `bias`.
 public struct DynamicConvolution: Layer {
+    /// The channels of the output.
     public let filters: Int
     /// The taps along each spatial axis; one number stands for all.
     public let kernel: [Int]
     /// How many kernels are mixed.
     public let kernels: Int
+    /// Steps from window to window along each spatial axis; one number stands for all.
     public let stride: [Int]
     public let padding: Padding
     /// Large at first, so that all kernels learn; the paper takes 30 down to 1 within ten epochs.
     public let temperature: Double
     /// What the channels are divided by in between; at least one unit is left.
     public let reduction: Int
+    /// How `weight` is drawn; the biases start at 0.
     public let initializer: Initializer
     let identity: LayerIdentity
 
+    /// Four kernels at temperature 30 with a quarter of the channels in between, as in the paper, unless said otherwise.
+    /// 1 to 64 kernels are allowed.
     public init(
         _ filters: Int, kernel: [Int], kernels: Int = 4, stride: [Int] = [1], padding: Padding = .same,
         temperature: Double = 30, reduction: Int = 4, initializer: Initializer = .automatic,

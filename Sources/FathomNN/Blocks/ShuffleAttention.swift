@@ -11,6 +11,7 @@ public struct ShuffleAttention: Layer {
     public let groups: Int
     let identity: LayerIdentity
 
+    /// 64 groups by default, as in the paper; the channels must then be a multiple of 128.
     public init(groups: Int = 64, file: StaticString = #fileID, line: UInt = #line) {
         self.groups = groups
         identity = LayerIdentity(file: file, line: line)

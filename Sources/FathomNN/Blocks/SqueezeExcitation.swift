@@ -10,6 +10,7 @@ public struct SqueezeExcitation: Layer {
     public let reduction: Int
     let identity: LayerIdentity
 
+    /// A sixteenth of the channels in between by default, as in the paper.
     public init(reduction: Int = 16, file: StaticString = #fileID, line: UInt = #line) {
         self.reduction = reduction
         identity = LayerIdentity(file: file, line: line)

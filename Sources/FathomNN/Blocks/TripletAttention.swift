@@ -21,6 +21,7 @@ public struct TripletAttention: Layer {
     private let alongChannels: Gate
     let identity: LayerIdentity
 
+    /// 7 taps by default, as in the paper; all three gates have the same.
     public init(kernel: Int = 7, file: StaticString = #fileID, line: UInt = #line) {
         func gate() -> Gate {
             Gate(

@@ -17,11 +17,14 @@ public struct PrimaryCapsules: Layer {
     public let capsules: Int
     /// The numbers of a capsule.
     public let dimension: Int
+    /// The taps of the convolution along every spatial axis; the window stays inside the image.
     public let kernel: Int
+    /// Steps from window to window along every spatial axis.
     public let stride: Int
     private let convolution: Convolution
     let identity: LayerIdentity
 
+    /// The defaults are the paper's. The convolution has `capsules` · `dimension` filters.
     public init(
         _ capsules: Int = 32, dimension: Int = 8, kernel: Int = 9, stride: Int = 2, file: StaticString = #fileID,
         line: UInt = #line
@@ -63,6 +66,7 @@ public struct PrimaryCapsules: Layer {
 /// The iterations are unrolled in the graph. By default the shares count as constants of the backward pass, as in most
 /// implementations: the gradient goes through the last iteration's sum alone. The paper leaves that open.
 public struct Capsules: Layer {
+    /// How many capsules come out; one for each class in a last layer.
     public let count: Int
     /// The numbers of a capsule.
     public let dimension: Int
@@ -72,6 +76,7 @@ public struct Capsules: Layer {
     public let differentiatesRouting: Bool
     let identity: LayerIdentity
 
+    /// Capsules of 16 numbers after 3 iterations, as in the paper, unless said otherwise; 32 iterations are the most.
     public init(
         _ count: Int, dimension: Int = 16, iterations: Int = 3, differentiatingRouting: Bool = false,
         file: StaticString = #fileID, line: UInt = #line
@@ -134,6 +139,7 @@ public struct Capsules: Layer {
 public struct CapsuleLength: Layer {
     let identity: LayerIdentity
 
+    /// Makes a layer without settings; `file` and `line` are named in messages about it.
     public init(file: StaticString = #fileID, line: UInt = #line) { identity = LayerIdentity(file: file, line: line) }
 
     public func callAsFunction(_ x: Tensor) -> Tensor {

@@ -21,6 +21,7 @@ public struct Reconstruction: LayerContainer {
     public let weight: Double
     let identity: LayerIdentity
 
+    /// The weight of 0.0005 is the paper's; it multiplies a sum over the pixels, not a mean.
     public init(
         encoder: Sequential, decoder: Sequential, weight: Double = 0.0005, file: StaticString = #fileID,
         line: UInt = #line

@@ -3,12 +3,15 @@
 /// One row says everything: the name, what it is, its options with defaults and limits, and how to make it. Mistakes in a
 /// configuration become errors that list what is allowed.
 public struct Catalog<Value>: Sendable {
+    /// One row: a name, what it stands for and what can be set.
     public struct Entry: Sendable {
+        /// The spelling in listings and messages; when looked up, case, `_`, `-` and spaces do not count.
         public let name: String
         /// Other spellings, such as the short name in other toolkits.
         public let aliases: [String]
         /// One line for listings.
         public let summary: String
+        /// What can be set, with defaults and limits; all other options are errors.
         public let options: [OptionSpec]
         let make: @Sendable (Options) throws(ConfigError) -> Value
 
@@ -26,6 +29,7 @@ public struct Catalog<Value>: Sendable {
 
     /// What the table holds, in one word, for messages.
     public let kind: String
+    /// All rows, in the order of listings.
     public let entries: [Entry]
 
     init(_ kind: String, _ entries: [Entry]) {
@@ -33,6 +37,7 @@ public struct Catalog<Value>: Sendable {
         self.entries = entries
     }
 
+    /// The names of the rows in their order, without aliases.
     public var names: [String] { entries.map(\.name) }
 
     /// The row of a name or alias; case, `_`, `-` and spaces do not count.
@@ -90,11 +95,15 @@ public struct Catalog<Value>: Sendable {
 
 /// One option of a ``Catalog`` row.
 public struct OptionSpec: Sendable {
+    /// The key in configurations; case, `_`, `-` and spaces do not count.
     public let name: String
     /// The value when the configuration says nothing; `nil` leaves the option off.
     public let fallback: OptionValue?
+    /// What the value is checked against, defaults included.
     public let limit: Limit
+    /// Whether it is an error that neither the configuration, the caller nor ``fallback`` gives a value.
     public let isRequired: Bool
+    /// What the option does, for listings and the message that it is missing.
     public let summary: String
 
     init(_ name: String, _ fallback: OptionValue?, _ limit: Limit, required: Bool = false, _ summary: String) {

@@ -2,6 +2,7 @@ import FathomGraph
 
 /// The first values of one entry of the training state.
 public struct InitialValue: Sendable {
+    /// The entry of the training state that the values are for.
     public let declaration: StateDeclaration
     /// Row-major.
     public let values: [Float]

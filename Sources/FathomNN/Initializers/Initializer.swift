@@ -6,6 +6,7 @@ import FathomGraph
 public struct Initializer: Sendable {
     /// What an initialiser sees of the parameter.
     public struct Context: Sendable {
+        /// The parameter's extents, such as [inputs, outputs] of a dense weight.
         public var shape: [Int]
         /// Inputs that one output sums.
         public var fanIn: Int
@@ -13,8 +14,10 @@ public struct Initializer: Sendable {
         public var fanOut: Int
         /// The activation that follows the layer, when it is known.
         public var activation: Activation?
+        /// The numbers to draw from: a stream of the parameter's own, from the seed and its path.
         public var random: RandomSource
 
+        /// What ``Trace/initialValues(seed:)`` makes for every entry; made by hand to try a rule.
         public init(shape: [Int], fanIn: Int, fanOut: Int, activation: Activation? = nil, random: RandomSource) {
             self.shape = shape
             self.fanIn = fanIn
@@ -23,6 +26,7 @@ public struct Initializer: Sendable {
             self.random = random
         }
 
+        /// The number of elements; 1 for a scalar.
         public var count: Int { shape.reduce(1, *) }
 
         /// As many values as the shape holds, drawn one after the other.
@@ -58,6 +62,11 @@ public struct Initializer: Sendable {
     /// Row-major values, as many as the context's shape holds.
     public let values: @Sendable (inout Context) -> [Float]
 
+    /// A rule of one's own.
+    ///
+    /// - Parameters:
+    ///   - name: what configurations and reports call it.
+    ///   - values: row-major values, as many as the shape holds; with any other number the parameter starts at 0.
     public init(_ name: String, values: @escaping @Sendable (inout Context) -> [Float]) {
         self.name = name
         self.values = values
@@ -83,9 +92,12 @@ public enum Fan: String, Sendable, Hashable, CaseIterable {
 }
 
 extension Initializer {
+    /// Every element 0: biases.
     public static let zeros = Initializer("zeros") { [Float](repeating: 0, count: $0.count) }
+    /// Every element 1: the scales of normalisation.
     public static let ones = Initializer("ones") { [Float](repeating: 1, count: $0.count) }
 
+    /// Every element `value`, rounded to single precision.
     public static func constant(_ value: Double) -> Initializer {
         Initializer("constant(\(value))") { [Float](repeating: Float(value), count: $0.count) }
     }
@@ -127,21 +139,30 @@ extension Initializer {
 
     /// Uniform with variance 2 / (fan-in + fan-out), for tanh and its kind (Glorot & Bengio 2010).
     public static let xavier = xavier(.average)
+    /// ``xavier`` from a normal distribution of the same variance.
     public static let xavierNormal = xavierNormal(.average)
     /// Uniform with variance 2 / fan-in, for the ReLU family (He et al. 2015).
     public static let he = he(.inputs)
+    /// ``he`` from a normal distribution of the same variance.
     public static let heNormal = heNormal(.inputs)
     /// Uniform with variance 1 / fan-in, for SELU and linear layers (LeCun et al. 1998).
     public static let lecun = lecun(.inputs)
+    /// ``lecun`` from a normal distribution of the same variance.
     public static let lecunNormal = lecunNormal(.inputs)
 
+    /// Uniform with variance 1 / fan, for the fan given; see ``xavier``.
     public static func xavier(_ fan: Fan) -> Initializer { scaled("xavier", 1, fan, isNormal: false, by: .average) }
+    /// Normal with variance 1 / fan, for the fan given; see ``xavier``.
     public static func xavierNormal(_ fan: Fan) -> Initializer {
         scaled("xavierNormal", 1, fan, isNormal: true, by: .average)
     }
+    /// Uniform with variance 2 / fan, for the fan given; see ``he``.
     public static func he(_ fan: Fan) -> Initializer { scaled("he", 2, fan, isNormal: false, by: .inputs) }
+    /// Normal with variance 2 / fan, for the fan given; see ``he``.
     public static func heNormal(_ fan: Fan) -> Initializer { scaled("heNormal", 2, fan, isNormal: true, by: .inputs) }
+    /// Uniform with variance 1 / fan, for the fan given; see ``lecun``.
     public static func lecun(_ fan: Fan) -> Initializer { scaled("lecun", 1, fan, isNormal: false, by: .inputs) }
+    /// Normal with variance 1 / fan, for the fan given; see ``lecun``.
     public static func lecunNormal(_ fan: Fan) -> Initializer {
         scaled("lecunNormal", 1, fan, isNormal: true, by: .inputs)
     }
@@ -178,6 +199,7 @@ extension Initializer {
 
     /// `gain` on the diagonal, 0 elsewhere: a layer that at first passes its input on.
     public static let identity = identity(gain: 1)
+    /// `gain` on the diagonal, 0 elsewhere; leading axes are joined into rows.
     public static func identity(gain: Double) -> Initializer {
         Initializer(gain == 1 ? "identity" : "identity(\(gain))") { context in
             var values = [Float](repeating: 0, count: context.count)

@@ -1,11 +1,13 @@
 extension Initializer {
     /// One row of the table of rules that configurations can name.
     public struct Entry: Sendable {
+        /// The name in configurations.
         public let name: String
         /// The numbers it takes, with their defaults; `nil` where one must be given.
         public let parameters: [(name: String, defaultValue: Double?)]
         /// Whether it takes a ``Fan`` instead of numbers.
         public let takesFan: Bool
+        /// What it draws, in a few words.
         public let meaning: String
         let make: @Sendable ([Double], Fan?) -> Initializer
 
@@ -21,6 +23,7 @@ extension Initializer {
         }
     }
 
+    /// Every rule that takes numbers or a fan; `critical`, which takes an activation, is known to ``named(_:)`` beside them.
     public static let all: [Entry] = [
         Entry("automatic", "chosen by the activation that follows") { _, _ in .automatic },
         Entry("zeros", "0") { _, _ in .zeros },

@@ -5,6 +5,7 @@ extension Initializer {
     /// `Double`; the cost is 4·n²·m operations for n of length m.
     public static let orthogonal = orthogonal(gain: 1)
 
+    /// ``orthogonal`` with rows or columns (the fewer) of length |`gain`|.
     public static func orthogonal(gain: Double) -> Initializer {
         Initializer(gain == 1 ? "orthogonal" : "orthogonal(\(gain))") { context in
             let columns = context.shape.last ?? 0

@@ -12,6 +12,7 @@ public struct RandomSource: Sendable {
     private var normals: [Double] = []
     private var spare: Double?
 
+    /// The stream from its beginning; the name's hash (FNV-1a, 64 bits) picks it among those of the seed.
     public init(seed: UInt64, name: String) {
         // FNV-1a over the name gives the stream.
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325

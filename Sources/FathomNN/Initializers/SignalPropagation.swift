@@ -6,6 +6,7 @@ import FathomGraph
 /// q ← σw² E[φ(√q z)²] + σb² is the variance of weighted sums, χ = σw² E[φ′(√q* z)²] the factor by which a gradient's
 /// square grows from layer to layer at the fixed point q*: below 1 gradients vanish, above 1 they explode.
 public struct SignalPropagation: Sendable {
+    /// φ and φ′.
     public let curve: ActivationCurve
 
     /// - Throws: ``GraphError`` when the activation is not elementwise.

@@ -7,9 +7,11 @@ import FathomGraph
 public struct LayerTable: Sendable {
     /// An activation at work inside a layer.
     public struct Use: Sendable {
+        /// The function that makes `output` of `input`.
         public let activation: Activation
         /// Where it is applied.
         public let input: NodeID
+        /// The node of its result, in the trace's graph.
         public let output: NodeID
     }
 
@@ -42,11 +44,13 @@ public struct LayerTable: Sendable {
         public var weights: [StateDeclaration] {
             declarations.filter { $0.role == .parameter && $0.shape.count > 1 }
         }
+        /// How many numbers, not tensors, the layer itself trains; layers inside it do not count.
         public var trainableCount: Int { declarations.reduce(0) { $0 + ($1.role == .parameter ? $1.count : 0) } }
         /// Whether the row lies inside `other`.
         public func isInside(_ other: Row) -> Bool { !other.path.isEmpty && path.hasPrefix(other.path + ".") }
     }
 
+    /// In the order of the model; a container stands before the layers inside it.
     public private(set) var rows: [Row] = []
 
     /// The rows that no other row holds: the gradient passes them one after the other.

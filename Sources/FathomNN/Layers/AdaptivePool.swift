@@ -7,9 +7,11 @@ import FathomGraph
 public struct AdaptivePool: Layer {
     /// The places along each spatial axis; one number stands for all.
     public let size: [Int]
+    /// Whether a window gives its mean or its largest element.
     public let kind: GlobalPool.Kind
     let identity: LayerIdentity
 
+    /// From 1 to 4096 places along each spatial axis; a single number stands for all.
     public init(
         _ size: [Int], kind: GlobalPool.Kind = .average, file: StaticString = #fileID, line: UInt = #line
     ) {
@@ -18,6 +20,7 @@ public struct AdaptivePool: Layer {
         identity = LayerIdentity(file: file, line: line)
     }
 
+    /// The same number of places, from 1 to 4096, along every spatial axis.
     public init(_ size: Int, kind: GlobalPool.Kind = .average, file: StaticString = #fileID, line: UInt = #line) {
         self.init([size], kind: kind, file: file, line: line)
     }

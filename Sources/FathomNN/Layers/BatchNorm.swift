@@ -18,6 +18,7 @@ public struct BatchNorm: Layer {
     public let isAffine: Bool
     let identity: LayerIdentity
 
+    /// The defaults are PyTorch's; what Keras calls momentum is 1 − `momentum`.
     public init(
         momentum: Double = 0.1, epsilon: Double = 1e-5, affine: Bool = true, file: StaticString = #fileID,
         line: UInt = #line

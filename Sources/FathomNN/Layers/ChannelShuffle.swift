@@ -9,6 +9,7 @@ public struct ChannelShuffle: Layer {
     public let groups: Int
     let identity: LayerIdentity
 
+    /// As many groups as the grouped convolution before it has.
     public init(_ groups: Int, file: StaticString = #fileID, line: UInt = #line) {
         self.groups = groups
         identity = LayerIdentity(file: file, line: line)

@@ -6,20 +6,27 @@ import FathomGraph
 /// `weight` is [kernel…, channels / groups, filters], `bias` [filters]; the channels are inferred. With as many groups as
 /// channels it is a depthwise convolution.
 public struct Convolution: Layer {
+    /// The channels of the output.
     public let filters: Int
     /// The taps along each spatial axis; one number stands for all.
     public let kernel: [Int]
+    /// Steps from window to window along each spatial axis; one number stands for all.
     public let stride: [Int]
     public let padding: Padding
+    /// The distance of neighbouring taps along each spatial axis, 1 for a dense kernel; one number stands for all.
     public let dilation: [Int]
     /// Groups of channels that do not see each other; must divide channels and filters. `nil`: as many as channels.
     public let groups: Int?
+    /// Whether each filter adds a number of its own.
     public let useBias: Bool
     /// How the weight is drawn; `nil` chooses by the activation that follows (see ``Initializer/automatic``).
     public let initializer: Initializer
+    /// How the bias is drawn, where there is one.
     public let biasInitializer: Initializer
     let identity: LayerIdentity
 
+    /// A kernel, stride and dilation for each spatial axis, or a single number for all; the image's size is kept at stride 1
+    /// unless `padding` says otherwise.
     public init(
         _ filters: Int, kernel: [Int], stride: [Int] = [1], padding: Padding = .same, dilation: [Int] = [1],
         groups: Int? = 1, bias: Bool = true, initializer: Initializer = .automatic,

@@ -4,13 +4,17 @@ import FathomGraph
 ///
 /// `weight` is [inputs, units], `bias` [units]; the number of inputs is inferred.
 public struct Dense: Layer {
+    /// The extent of the output's last axis.
     public let units: Int
+    /// Whether each unit adds a number of its own.
     public let useBias: Bool
     /// How the weight is drawn; `nil` chooses by the activation that follows (see ``Initializer/automatic``).
     public let initializer: Initializer
+    /// How the bias is drawn, where there is one.
     public let biasInitializer: Initializer
     let identity: LayerIdentity
 
+    /// A layer with a bias that starts at 0, unless said otherwise; the weight is drawn to suit the activation that follows.
     public init(
         _ units: Int, bias: Bool = true, initializer: Initializer = .automatic, biasInitializer: Initializer = .zeros,
         file: StaticString = #fileID, line: UInt = #line

@@ -18,9 +18,11 @@ public struct Dropout: Layer {
 
     /// The share of elements set to 0: at least 0, below 1.
     public let rate: Double
+    /// In which steps elements are dropped, and at what share of `rate`.
     public let schedule: Schedule
     let identity: LayerIdentity
 
+    /// Drops in every step of training unless a schedule says otherwise; a rate outside 0..<1 is an error of the model.
     public init(_ rate: Double, schedule: Schedule = .always, file: StaticString = #fileID, line: UInt = #line) {
         self.rate = rate
         self.schedule = schedule

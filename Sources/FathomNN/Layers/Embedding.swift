@@ -9,9 +9,11 @@ public struct Embedding: Layer {
     public let count: Int
     /// How many numbers a vector has.
     public let width: Int
+    /// How the vectors are drawn.
     public let initializer: Initializer
     let identity: LayerIdentity
 
+    /// A table of `count` vectors of `width` numbers; both must be positive.
     public init(
         _ count: Int, width: Int, initializer: Initializer = .normal(standardDeviation: 1),
         file: StaticString = #fileID,

@@ -4,6 +4,7 @@ import FathomGraph
 public struct Flatten: Layer {
     let identity: LayerIdentity
 
+    /// Makes a layer without settings; `file` and `line` are named in messages about it.
     public init(file: StaticString = #fileID, line: UInt = #line) { identity = LayerIdentity(file: file, line: line) }
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
@@ -20,6 +21,7 @@ public struct Reshape: Layer {
     public let shape: [Int]
     let identity: LayerIdentity
 
+    /// The extents of one example, without the batch axis.
     public init(_ shape: [Int], file: StaticString = #fileID, line: UInt = #line) {
         self.shape = shape
         identity = LayerIdentity(file: file, line: line)
@@ -37,6 +39,7 @@ public struct Reshape: Layer {
 public struct Identity: Layer {
     let identity: LayerIdentity
 
+    /// Makes a layer without settings; `file` and `line` are named in messages about it.
     public init(file: StaticString = #fileID, line: UInt = #line) { identity = LayerIdentity(file: file, line: line) }
 
     public func callAsFunction(_ x: Tensor) -> Tensor { x }
@@ -46,10 +49,13 @@ public struct Identity: Layer {
 ///
 /// It has no form as data: a model that holds one cannot be written to a file.
 public struct Lambda: Layer {
+    /// The layer's kind in reports and messages.
     public let name: String
+    /// Runs while a model is traced, not in every step.
     public let function: @Sendable (Tensor) -> Tensor
     let identity: LayerIdentity
 
+    /// A layer of the kind `name` that records what `function` does to its input.
     public init(
         _ name: String, file: StaticString = #fileID, line: UInt = #line,
         _ function: @escaping @Sendable (Tensor) -> Tensor

@@ -14,6 +14,7 @@ public struct GroupNorm: Layer {
     public let isAffine: Bool
     let identity: LayerIdentity
 
+    /// 32 groups by default, as in the paper.
     public init(
         _ groups: Int = 32, epsilon: Double = 1e-5, affine: Bool = true, file: StaticString = #fileID,
         line: UInt = #line
@@ -45,9 +46,11 @@ public struct GroupNorm: Layer {
 public struct InstanceNorm: Layer {
     /// Added to the (biased) variance.
     public let epsilon: Double
+    /// Whether `scale` and `shift` are learnt.
     public let isAffine: Bool
     let identity: LayerIdentity
 
+    /// The defaults are PyTorch's: nothing is learnt.
     public init(epsilon: Double = 1e-5, affine: Bool = false, file: StaticString = #fileID, line: UInt = #line) {
         self.epsilon = epsilon
         isAffine = affine

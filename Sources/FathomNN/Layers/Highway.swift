@@ -13,16 +13,19 @@ import FathomGraph
 public struct Highway: Layer {
     /// Outputs; `nil` for as many as there are inputs.
     public let units: Int?
+    /// The activation of H; an automatic `initializer` draws W_H to suit it.
     public let activation: Activation
     /// The first value of b_T: −1 to −3; the deeper, the more negative.
     public let gateBias: Double
     /// The taps along each spatial axis of an image, one number for all; `nil` for a dense layer.
     public let kernel: [Int]?
+    /// How the input is carried over where `units` differ from its features; a normalised projection is an error.
     public let shortcut: Shortcut
     /// How W_H is drawn; W_T is drawn by Xavier's rule.
     public let initializer: Initializer
     let identity: LayerIdentity
 
+    /// As many outputs as inputs, dense, with a gate that starts at σ(−1) ≈ 0.27, unless said otherwise.
     public init(
         _ units: Int? = nil, activation: Activation = .relu, gateBias: Double = -1, kernel: [Int]? = nil,
         shortcut: Shortcut = .projection, initializer: Initializer = .automatic, file: StaticString = #fileID,

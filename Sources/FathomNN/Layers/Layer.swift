@@ -23,11 +23,13 @@ public final class LayerIdentity: Sendable {
     /// Where the layer was made, `file:line`.
     public let location: String
 
+    /// A new identity; the defaults name the place of the call, so hand on those of the layer's own initialiser.
     public init(file: StaticString = #fileID, line: UInt = #line) { location = "\(file):\(line)" }
 }
 
 /// A layer that names its children itself instead of by its stored properties.
 public protocol LayerContainer: Layer {
+    /// The children with the names that become part of their paths; a child without a name has its parent's path.
     var namedChildren: [(name: String, layer: any Layer)] { get }
 }
 
@@ -36,8 +38,10 @@ package protocol SharedLayer: Layer {}
 
 /// A layer that may stand in several places of a model, with one set of weights.
 public struct Shared<Content: Layer>: SharedLayer {
+    /// What stands in several places; its weights lie under the path of the first.
     public let layer: Content
 
+    /// Wrap every place of the same layer: one that is not wrapped, after another, is an error of the model.
     public init(_ layer: Content) { self.layer = layer }
 
     public func callAsFunction(_ x: Tensor) -> Tensor { layer(x) }

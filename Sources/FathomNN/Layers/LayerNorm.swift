@@ -11,6 +11,7 @@ public struct LayerNorm: Layer {
     public let isAffine: Bool
     let identity: LayerIdentity
 
+    /// The defaults are PyTorch's.
     public init(epsilon: Double = 1e-5, affine: Bool = true, file: StaticString = #fileID, line: UInt = #line) {
         self.epsilon = epsilon
         isAffine = affine
@@ -35,6 +36,7 @@ public struct RMSNorm: Layer {
     public let epsilon: Double
     let identity: LayerIdentity
 
+    /// ε = 10⁻⁶ by default; `scale` starts at 1.
     public init(epsilon: Double = 1e-6, file: StaticString = #fileID, line: UInt = #line) {
         self.epsilon = epsilon
         identity = LayerIdentity(file: file, line: line)

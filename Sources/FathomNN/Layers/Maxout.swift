@@ -5,11 +5,15 @@ import FathomGraph
 /// […, features] → […, units]. Parameters `weight` [features, units·pieces], the pieces of a unit side by side, and `bias`
 /// [units·pieces].
 public struct Maxout: Layer {
+    /// The extent of the output's last axis.
     public let units: Int
+    /// Affine functions for each unit; 2 to 5 are usual.
     public let pieces: Int
+    /// How the weight is drawn; the automatic rule is that of a ReLU.
     public let initializer: Initializer
     let identity: LayerIdentity
 
+    /// Two pieces for each unit by default; the bias starts at 0.
     public init(
         _ units: Int, pieces: Int = 2, initializer: Initializer = .automatic, file: StaticString = #fileID,
         line: UInt = #line

@@ -12,6 +12,7 @@ public struct McCullochPitts: Layer {
     public let inhibiting: [Int]
     let identity: LayerIdentity
 
+    /// All inputs excite unless their positions stand in `inhibiting`; one that the input lacks is an error of the model.
     public init(threshold: Double, inhibiting: [Int] = [], file: StaticString = #fileID, line: UInt = #line) {
         self.threshold = threshold
         self.inhibiting = inhibiting

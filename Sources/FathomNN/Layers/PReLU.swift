@@ -4,11 +4,13 @@ import FathomGraph
 ///
 /// Any shape → the same. Parameter `slope`: [1], or [features] with one slope for each feature.
 public struct PReLU: Layer {
+    /// Whether each feature of the last axis has a slope of its own, instead of one slope for all.
     public let isPerFeature: Bool
     /// The slope before training.
     public let initialSlope: Double
     let identity: LayerIdentity
 
+    /// One slope for all by default; the paper too starts from 0.25.
     public init(
         perFeature: Bool = false, initialSlope: Double = 0.25, file: StaticString = #fileID, line: UInt = #line
     ) {

@@ -17,10 +17,12 @@ public struct Parallel: LayerContainer {
         case sum
     }
 
+    /// Each sees the whole input.
     public let branches: [any Layer]
     public let join: Join
     let identity: LayerIdentity
 
+    /// Branches from an array; none at all is an error of the model.
     public init(
         _ branches: [any Layer], joinedBy join: Join = .concatenation, file: StaticString = #fileID, line: UInt = #line
     ) {
@@ -29,6 +31,7 @@ public struct Parallel: LayerContainer {
         identity = LayerIdentity(file: file, line: line)
     }
 
+    /// Branches in braces, one for each layer.
     public init(
         joinedBy join: Join = .concatenation, file: StaticString = #fileID, line: UInt = #line,
         @LayerBuilder _ content: () -> [any Layer]

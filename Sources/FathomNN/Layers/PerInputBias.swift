@@ -5,11 +5,15 @@ import FathomGraph
 /// `bias` is [features], so that each input has a zero point of its own, which the weights then turn into slopes about it.
 /// `weight` is [features, units].
 public struct PerInputBias: Layer {
+    /// The extent of the output's last axis.
     public let units: Int
+    /// How the weight is drawn.
     public let initializer: Initializer
+    /// How the bias, one number for each input, is drawn.
     public let biasInitializer: Initializer
     let identity: LayerIdentity
 
+    /// The bias starts at 0 unless said otherwise, as that of ``Dense`` does.
     public init(
         _ units: Int, initializer: Initializer = .automatic, biasInitializer: Initializer = .zeros,
         file: StaticString = #fileID, line: UInt = #line

@@ -10,6 +10,7 @@ public struct MaxPool: Layer {
     public let padding: Padding
     let identity: LayerIdentity
 
+    /// Windows that lie inside the image and do not overlap, unless said otherwise; single numbers stand for all axes.
     public init(
         _ size: [Int], stride: [Int]? = nil, padding: Padding = .valid, file: StaticString = #fileID, line: UInt = #line
     ) {
@@ -19,6 +20,7 @@ public struct MaxPool: Layer {
         identity = LayerIdentity(file: file, line: line)
     }
 
+    /// The same size and stride along every spatial axis.
     public init(
         _ size: Int, stride: Int? = nil, padding: Padding = .valid, file: StaticString = #fileID, line: UInt = #line
     ) {
@@ -41,11 +43,13 @@ public struct AveragePool: Layer {
     public let size: [Int]
     /// From window to window; `nil`: the size, so that windows do not overlap.
     public let stride: [Int]?
+    /// How far windows may lie outside; `countsPadding` says what that does to the mean.
     public let padding: Padding
     /// Whether padding counts as zeros (PyTorch's default), or not at all (Keras).
     public let countsPadding: Bool
     let identity: LayerIdentity
 
+    /// Windows that lie inside the image and do not overlap, unless said otherwise; single numbers stand for all axes.
     public init(
         _ size: [Int], stride: [Int]? = nil, padding: Padding = .valid, countingPadding: Bool = true,
         file: StaticString = #fileID, line: UInt = #line
@@ -57,6 +61,7 @@ public struct AveragePool: Layer {
         identity = LayerIdentity(file: file, line: line)
     }
 
+    /// The same size and stride along every spatial axis.
     public init(
         _ size: Int, stride: Int? = nil, padding: Padding = .valid, countingPadding: Bool = true,
         file: StaticString = #fileID, line: UInt = #line
@@ -79,10 +84,12 @@ public struct AveragePool: Layer {
 
 /// The mean or the largest over all places of an image: [B, …spatial…, channels] → [B, channels].
 public struct GlobalPool: Layer {
+    /// What stands for many places: their mean or their largest element, channel by channel.
     public enum Kind: String, Sendable, Hashable, CaseIterable { case average, max }
     public let kind: Kind
     let identity: LayerIdentity
 
+    /// The mean unless said otherwise; the image may have one to three spatial axes of any size.
     public init(_ kind: Kind = .average, file: StaticString = #fileID, line: UInt = #line) {
         self.kind = kind
         identity = LayerIdentity(file: file, line: line)

@@ -11,7 +11,9 @@ import FathomGraph
 /// Residual.preActivation(64)                                // y = x + dense(relu(norm(dense(relu(norm(x)))))), 2016
 /// ```
 public struct Residual: LayerContainer {
+    /// What is added to the input; its output shape is the block's.
     public let body: Sequential
+    /// Used only where the shapes of input and body differ; else the input itself is added.
     public let shortcut: Shortcut
     /// Applied to the sum.
     public let activation: Activation?
@@ -19,6 +21,7 @@ public struct Residual: LayerContainer {
     private let projectionNorm: BatchNorm?
     let identity: LayerIdentity
 
+    /// Nothing follows the sum unless an activation is given.
     public init(
         _ body: Sequential, shortcut: Shortcut = .projection, activation: Activation? = nil,
         file: StaticString = #fileID, line: UInt = #line
@@ -30,6 +33,7 @@ public struct Residual: LayerContainer {
         identity = LayerIdentity(file: file, line: line)
     }
 
+    /// A body in braces; without an activation nothing follows the sum.
     public init(
         shortcut: Shortcut = .projection, activation: Activation? = nil, file: StaticString = #fileID,
         line: UInt = #line,

@@ -10,10 +10,13 @@
 /// Children are named by kind and order of that kind (`dense1`, `dense2`, `batchNorm1`), so that inserting a
 /// normalisation leaves the names of the dense layers, and so their saved weights, as they were.
 public struct Sequential: LayerContainer {
+    /// In the order in which they run.
     public let layers: [any Layer]
 
+    /// Layers from an array; without any the input is passed on.
     public init(_ layers: [any Layer]) { self.layers = layers }
 
+    /// Layers in braces, with loops and conditions.
     public init(@LayerBuilder _ content: () -> [any Layer]) { layers = content() }
 
     public var namedChildren: [(name: String, layer: any Layer)] {
@@ -40,9 +43,11 @@ public struct Sequential: LayerContainer {
 
 /// A layer under a name chosen by the user, which becomes part of its path.
 public struct Named: Layer, LayerContainer {
+    /// Stands in the paths, and so in checkpoints, in place of kind and number.
     public let name: String
     public let layer: any Layer
 
+    /// In paths the name stands for the layer, so that its weight is `name.weight`.
     public init(_ name: String, _ layer: any Layer) {
         self.name = name
         self.layer = layer
@@ -61,11 +66,18 @@ extension Layer {
 /// Collects layers, with loops and conditions.
 @resultBuilder
 public enum LayerBuilder {
+    /// A layer by itself.
     public static func buildExpression(_ layer: any Layer) -> [any Layer] { [layer] }
+    /// An array of layers stands for the layers in it.
     public static func buildExpression(_ layers: [any Layer]) -> [any Layer] { layers }
+    /// The layers of all lines, in their order.
     public static func buildBlock(_ parts: [any Layer]...) -> [any Layer] { parts.flatMap { $0 } }
+    /// The layers of an `if` without `else`; none where the condition does not hold.
     public static func buildOptional(_ part: [any Layer]?) -> [any Layer] { part ?? [] }
+    /// The layers of the first branch of an `if` or `switch`.
     public static func buildEither(first: [any Layer]) -> [any Layer] { first }
+    /// The layers of another branch of an `if` or `switch`.
     public static func buildEither(second: [any Layer]) -> [any Layer] { second }
+    /// The layers of all rounds of a loop; each round makes layers of its own.
     public static func buildArray(_ parts: [[any Layer]]) -> [any Layer] { parts.flatMap { $0 } }
 }

@@ -10,6 +10,7 @@ public struct SpatialDropout: Layer {
     public let rate: Double
     let identity: LayerIdentity
 
+    /// A rate outside 0..<1 is an error of the model; 0.1 to 0.3 are usual.
     public init(_ rate: Double, file: StaticString = #fileID, line: UInt = #line) {
         self.rate = rate
         identity = LayerIdentity(file: file, line: line)

@@ -9,22 +9,29 @@ import FathomGraph
 /// A kernel that is no multiple of the stride covers its places unevenly, which shows as a checkerboard; ``Upsample`` and a
 /// ``Convolution`` do not have that.
 public struct TransposedConvolution: Layer {
+    /// The channels of the output.
     public let filters: Int
     /// The taps along each spatial axis; one number stands for all.
     public let kernel: [Int]
+    /// What the places of the input lie apart in the output, along each spatial axis; one number stands for all.
     public let stride: [Int]
     /// What the convolution that is run backwards would add around its image.
     public let padding: Padding
     /// Places added at the end of each axis, fewer than the stride: which of the sizes that a stride maps to one is meant.
     public let outputPadding: [Int]
+    /// The distance of neighbouring taps along each spatial axis, 1 for a dense kernel; one number stands for all.
     public let dilation: [Int]
     /// Groups of channels that do not see each other; must divide channels and filters.
     public let groups: Int
+    /// Whether each filter adds a number of its own.
     public let useBias: Bool
+    /// How the weight is drawn.
     public let initializer: Initializer
+    /// How the bias is drawn, where there is one.
     public let biasInitializer: Initializer
     let identity: LayerIdentity
 
+    /// Numbers for each spatial axis, or a single one for all; padding `.same` allows no output padding.
     public init(
         _ filters: Int, kernel: [Int], stride: [Int] = [1], padding: Padding = .same, outputPadding: [Int] = [0],
         dilation: [Int] = [1], groups: Int = 1, bias: Bool = true, initializer: Initializer = .automatic,

@@ -2,6 +2,7 @@ import FathomGraph
 
 /// An image with every axis made longer by a whole factor: [B, …spatial…, channels] → [B, …factor · spatial…, channels].
 public struct Upsample: Layer {
+    /// Where the new elements come from.
     public enum Interpolation: String, Sendable, Hashable, CaseIterable {
         /// Every element repeated.
         case nearest
@@ -12,9 +13,11 @@ public struct Upsample: Layer {
 
     /// For each spatial axis; one number stands for all.
     public let factor: [Int]
+    /// Where the new elements come from; neither way learns anything.
     public let interpolation: Interpolation
     let identity: LayerIdentity
 
+    /// A factor from 1 to 64 for each spatial axis; a single number stands for all.
     public init(
         _ factor: [Int], interpolation: Interpolation = .nearest, file: StaticString = #fileID, line: UInt = #line
     ) {
@@ -23,6 +26,7 @@ public struct Upsample: Layer {
         identity = LayerIdentity(file: file, line: line)
     }
 
+    /// The same factor, from 1 to 64, along every spatial axis.
     public init(
         _ factor: Int = 2, interpolation: Interpolation = .nearest, file: StaticString = #fileID, line: UInt = #line
     ) {

@@ -7,7 +7,9 @@ import FathomGraph
 public struct TopK: MetricAccumulator {
     public let k: Int
     public let threshold: Double
+    /// Examples counted as right so far.
     public private(set) var correct = 0
+    /// Examples so far, those with a NaN included.
     public private(set) var count = 0
     public private(set) var nanCount = 0
 

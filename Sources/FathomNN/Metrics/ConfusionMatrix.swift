@@ -22,6 +22,7 @@ public struct ConfusionMatrix: MetricAccumulator {
     }
 
     public let measure: Measure
+    /// How the classes' values become ``value``; accuracy is the share of all examples whichever it is.
     public let average: Average
     public let threshold: Double
     /// Half a gigabyte of counts.
@@ -63,6 +64,7 @@ public struct ConfusionMatrix: MetricAccumulator {
     }
 
     public var nanCount: Int { unpredicted.reduce(0, +) }
+    /// Examples so far, those with a NaN included.
     public var count: Int { counts.reduce(0, +) + nanCount }
 
     private func hits(_ c: Int) -> Int { counts[c * classes + c] }

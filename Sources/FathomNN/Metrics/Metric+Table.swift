@@ -1,4 +1,5 @@
 extension Metric {
+    /// The share of examples whose class scores highest; one output is taken as a logit, positive above 0.
     public static let accuracy = Metric.topK(1)
 
     /// - Parameter threshold: for one output; 0 for logits, ½ for probabilities.
@@ -21,16 +22,21 @@ extension Metric {
         }
     }
 
+    /// The area under the ROC curve, 0…1, ½ where scores tell nothing; see ``ROCAUC``.
     public static let rocAUC = Metric("rocAUC", tasks: [.binary, .multiClass], largerIsBetter: true) { ROCAUC() }
+    /// The mean of (p − t)² over all numbers, in the target's unit squared.
     public static let meanSquaredError = Metric("mse", tasks: [.regression], largerIsBetter: false) {
         MeanError(.squared)
     }
+    /// The root of the mean squared error, in the target's unit.
     public static let rootMeanSquaredError = Metric("rmse", tasks: [.regression], largerIsBetter: false) {
         MeanError(.rootSquared)
     }
+    /// The mean of |p − t| over all numbers, in the target's unit.
     public static let meanAbsoluteError = Metric("mae", tasks: [.regression], largerIsBetter: false) {
         MeanError(.absolute)
     }
+    /// The share of the targets' variance that is explained, at most 1; see ``RSquared``.
     public static let rSquared = Metric("r2", tasks: [.regression], largerIsBetter: true) { RSquared() }
 
     /// Every metric a configuration may name.

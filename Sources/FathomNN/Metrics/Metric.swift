@@ -14,12 +14,16 @@ public struct Metric: Sendable {
 
     /// The name in configurations and reports.
     public let name: String
+    /// The tasks whose predictions it can measure.
     public let tasks: Set<Task>
     /// Whether a larger value is better; decides which checkpoint is the best.
     public let largerIsBetter: Bool
     /// A fresh count of nothing.
     public let start: @Sendable () -> any MetricAccumulator
 
+    /// A metric of one's own.
+    ///
+    /// - Parameter start: makes a fresh accumulator, once for every value to be measured.
     public init(
         _ name: String, tasks: Set<Task>, largerIsBetter: Bool, start: @escaping @Sendable () -> any MetricAccumulator
     ) {
@@ -53,11 +57,13 @@ public protocol MetricAccumulator: Sendable {
 }
 
 extension MetricAccumulator {
+    /// `nil`, for metrics without a value of single classes.
     public var perClass: [Double]? { nil }
 }
 
 /// Predictions of some examples and what they should be.
 public struct MetricBatch: Sendable {
+    /// What the predictions are compared with.
     public enum Target: Sendable {
         /// One class an example.
         case labels([Int32])
@@ -67,6 +73,7 @@ public struct MetricBatch: Sendable {
 
     /// Row-major, ``width`` numbers an example: logits, probabilities or values.
     public let predictions: [Float]
+    /// Predictions an example, at least 1; in classification 1 means two classes.
     public let width: Int
     public let target: Target
 

@@ -12,6 +12,7 @@ public struct ROCAUC: MetricAccumulator {
     private var labels: [Int] = []
     public private(set) var nanCount = 0
 
+    /// Starts without scores; the first batch decides the width.
     public init() {}
 
     public mutating func add(_ batch: MetricBatch) throws(GraphError) {

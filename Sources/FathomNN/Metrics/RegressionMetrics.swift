@@ -2,6 +2,7 @@ import FathomGraph
 
 /// The mean of a function of the error, over all numbers of all examples.
 public struct MeanError: MetricAccumulator {
+    /// Which function of the error p − t.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         case squared
         case absolute
@@ -14,6 +15,7 @@ public struct MeanError: MetricAccumulator {
     private var total = 0.0
     private var count = 0
 
+    /// Starts without examples; a root is taken of the mean over all batches together.
     public init(_ kind: Kind) { self.kind = kind }
 
     public mutating func add(_ batch: MetricBatch) throws(GraphError) {
@@ -43,6 +45,7 @@ public struct RSquared: MetricAccumulator {
     private var deviation: [Double] = []
     private var error: [Double] = []
 
+    /// Starts without examples; the first batch decides the number of outputs.
     public init() {}
 
     public mutating func add(_ batch: MetricBatch) throws(GraphError) {

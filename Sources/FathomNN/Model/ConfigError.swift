@@ -2,6 +2,7 @@
 public struct ConfigError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The key or word at fault, with the keys that lead to it: `model.residual.dense.units`.
     public var key: String
+    /// What is wrong; ``description`` adds line, key, nearest spelling and what is allowed.
     public var message: String
     /// What may stand here instead.
     public var allowed: [String]
@@ -10,6 +11,7 @@ public struct ConfigError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The line in the source, from 1, when known.
     public var line: Int?
 
+    /// For a word that is not in a list, ``unknown(_:_:allowed:line:)`` finds the nearest spelling.
     public init(key: String, message: String, allowed: [String] = [], nearest: String? = nil, line: Int? = nil) {
         self.key = key
         self.message = message

@@ -1,5 +1,6 @@
 /// A tree of values as a configuration file holds it, whatever the file's language, with the lines they stand on.
 public struct ConfigValue: Hashable, Sendable {
+    /// What a value is; whole numbers and others are kept apart, as files write them.
     public indirect enum Content: Hashable, Sendable {
         case null
         case bool(Bool)
@@ -11,20 +12,26 @@ public struct ConfigValue: Hashable, Sendable {
         case map([Pair])
     }
 
+    /// An entry of a map.
     public struct Pair: Hashable, Sendable {
+        /// As the file spells it.
         public var key: String
+        /// Knows its own line.
         public var value: ConfigValue
 
+        /// An entry for ``Content/map(_:)``; that keys differ is not checked here.
         public init(_ key: String, _ value: ConfigValue) {
             self.key = key
             self.value = value
         }
     }
 
+    /// The value without its place in the file.
     public var content: Content
     /// From 1, when known.
     public var line: Int?
 
+    /// A value that stands on `line`, counted from 1; values made by a program have none.
     public init(_ content: Content, line: Int? = nil) {
         self.content = content
         self.line = line

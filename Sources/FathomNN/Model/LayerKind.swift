@@ -4,6 +4,7 @@
 public struct LayerKind: Sendable {
     /// One option of a kind.
     public struct Option: Sendable {
+        /// What kind of value an option takes.
         public enum Form: Sendable, Hashable {
             case bool, int, number, activation, initializer
             case choice([String])
@@ -23,11 +24,15 @@ public struct LayerKind: Sendable {
                 }
             }
         }
+        /// The key in configurations; case, `_`, `-` and spaces do not count.
         public let name: String
+        /// What the value is checked against when the layer is built.
         public let form: Form
         /// `nil` where there is none: the option is then left out or required.
         public let defaultValue: OptionValue?
+        /// Whether a layer without it is an error.
         public let isRequired: Bool
+        /// What the option does, for messages.
         public let meaning: String
         /// Whether the value may stand without its name: `dense 128`.
         public let isPositional: Bool
@@ -44,10 +49,15 @@ public struct LayerKind: Sendable {
         case branches
     }
 
+    /// The word in configurations; case, `_`, `-` and spaces do not count.
     public let name: String
+    /// Other words for the same kind, such as the name in other toolkits.
     public let aliases: [String]
+    /// What the layer is, in one line.
     public let summary: String
+    /// What can be set; all other options are errors.
     public let options: [Option]
+    /// What may stand inside; children of a kind that holds none are an error.
     public let inside: Inside
     /// Whether it is read as the layers that it builds, and never written.
     let standsForLayers: Bool

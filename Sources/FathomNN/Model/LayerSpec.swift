@@ -6,8 +6,10 @@ public struct LayerSpec: Codable, Hashable, Sendable {
     public var name: String?
     /// Activations and initialisers are texts, `leakyRelu(slope=0.2)`.
     public var options: [String: OptionValue]
+    /// The layers inside, in their order: a sequence or branches, as ``LayerKind/inside`` says.
     public var children: [LayerSpec]
 
+    /// Nothing is checked before ``ModelSpec/build()``.
     public init(_ kind: String, name: String? = nil, options: [String: OptionValue] = [:], children: [LayerSpec] = []) {
         self.kind = kind
         self.name = name
@@ -22,8 +24,10 @@ public struct LayerSpec: Codable, Hashable, Sendable {
 ///
 ///     dense 128 relu, batchNorm, residual [dense 64 relu, dense 64], dropout 0.2, dense 10
 public struct ModelSpec: Codable, Hashable, Sendable {
+    /// In the order in which they run.
     public var layers: [LayerSpec]
 
+    /// Nothing is checked before ``build()``.
     public init(layers: [LayerSpec]) { self.layers = layers }
 
     /// The model as layers, ready to be traced.

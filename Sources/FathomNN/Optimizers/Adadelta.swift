@@ -3,10 +3,13 @@
 /// v ← ρ·v + (1 − ρ)·g², d = √(u + ε)/√(v + ε)·g, u ← ρ·u + (1 − ρ)·d², p ← p − η·d.
 public struct Adadelta: Optimizer {
     public let learningRate: Double
+    /// ρ: the memory of both running squares.
     public let rho: Double
+    /// Added to both running squares before the root; sets the size of the first steps.
     public let epsilon: Double
     public let weightDecay: WeightDecay
 
+    /// The defaults are PyTorch's.
     public init(learningRate: Double = 1, rho: Double = 0.9, epsilon: Double = 1e-6, weightDecay: WeightDecay = .none) {
         self.learningRate = learningRate
         self.rho = rho

@@ -5,10 +5,13 @@ public struct Adagrad: Optimizer {
     public let learningRate: Double
     /// The rate falls as η / (1 + (t − 1)·decay).
     public let learningRateDecay: Double
+    /// What the sum of squares starts from, in every element.
     public let initialAccumulator: Double
+    /// Added to the root of the sum.
     public let epsilon: Double
     public let weightDecay: WeightDecay
 
+    /// The defaults are PyTorch's: the rate does not decay, and the sum starts at 0.
     public init(
         learningRate: Double = 0.01, learningRateDecay: Double = 0, initialAccumulator: Double = 0,
         epsilon: Double = 1e-10, weightDecay: WeightDecay = .none

@@ -3,13 +3,17 @@
 /// m ← β₁·m + (1 − β₁)·g, v ← β₂·v + (1 − β₂)·g², p ← p − η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε).
 public struct Adam: Optimizer {
     public let learningRate: Double
+    /// β₁: the memory of the running mean m.
     public let beta1: Double
+    /// β₂: the memory of the running square v.
     public let beta2: Double
+    /// Added to the root of v after its correction.
     public let epsilon: Double
     public let weightDecay: WeightDecay
     /// Whether the largest v so far divides, so that steps never grow again (Reddi et al. 2018).
     public let amsgrad: Bool
 
+    /// The defaults are PyTorch's. With decoupled weight decay this is AdamW, and ``name`` says so.
     public init(
         learningRate: Double = 1e-3, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8,
         weightDecay: WeightDecay = .none, amsgrad: Bool = false

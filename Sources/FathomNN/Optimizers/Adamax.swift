@@ -3,11 +3,15 @@
 /// m ← β₁·m + (1 − β₁)·g, u ← max(β₂·u, |g|), p ← p − η/(1 − β₁ᵗ) · m / (u + ε).
 public struct Adamax: Optimizer {
     public let learningRate: Double
+    /// β₁: the memory of the running mean m.
     public let beta1: Double
+    /// β₂: what is left of the largest gradient u after one step.
     public let beta2: Double
+    /// Added to u.
     public let epsilon: Double
     public let weightDecay: WeightDecay
 
+    /// The defaults are PyTorch's.
     public init(
         learningRate: Double = 2e-3, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8,
         weightDecay: WeightDecay = .none

@@ -4,10 +4,13 @@
 /// weight decay that much larger.
 public struct Lion: Optimizer {
     public let learningRate: Double
+    /// β₁: the share of the running mean in the direction of the step.
     public let beta1: Double
+    /// β₂: the memory of the running mean m.
     public let beta2: Double
     public let weightDecay: WeightDecay
 
+    /// β₁ and β₂ are the paper's; there is no weight decay unless a rate is given.
     public init(
         learningRate: Double = 1e-4, beta1: Double = 0.9, beta2: Double = 0.99, weightDecay: WeightDecay = .decoupled(0)
     ) {

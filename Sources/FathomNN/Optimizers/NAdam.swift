@@ -3,13 +3,17 @@
 /// μₜ = β₁·(1 − ½·0.96^(t·ψ)); p ← p − η·((1 − μₜ)/(1 − Πμ)·g + μₜ₊₁/(1 − Πμ·μₜ₊₁)·m) / (√v/√(1 − β₂ᵗ) + ε).
 public struct NAdam: Optimizer {
     public let learningRate: Double
+    /// β₁: the memory of the running mean m, and what the momentum μ warms up to.
     public let beta1: Double
+    /// β₂: the memory of the running square v.
     public let beta2: Double
+    /// Added to the root of v after its correction.
     public let epsilon: Double
     /// ψ: how fast the momentum warms up.
     public let momentumDecay: Double
     public let weightDecay: WeightDecay
 
+    /// The defaults are PyTorch's.
     public init(
         learningRate: Double = 2e-3, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8,
         momentumDecay: Double = 4e-3, weightDecay: WeightDecay = .none

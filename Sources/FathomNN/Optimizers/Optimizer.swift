@@ -14,6 +14,7 @@ public protocol Optimizer: Sendable {
     var scalars: [(name: String, initial: Double)] { get }
     /// The learning rate when no schedule is given.
     var learningRate: Double { get }
+    /// How parameters are pulled towards 0; a ``ParameterGroup`` may replace the rate.
     var weightDecay: WeightDecay { get }
 
     /// The new parameter and the new slots, in the order of ``slots``.
@@ -26,7 +27,9 @@ public protocol Optimizer: Sendable {
 }
 
 extension Optimizer {
+    /// None, for rules that need no number of this kind.
     public var scalars: [(name: String, initial: Double)] { [] }
+    /// The numbers as they are.
     public func updateScalars(_ scalars: [Tensor], step: Tensor) -> [Tensor] { scalars }
 }
 
@@ -37,11 +40,13 @@ public struct WeightDecay: Sendable, Hashable, Codable {
     /// Whether p ← p·(1 − η·λ) happens beside the update (Loshchilov & Hutter 2019), instead of g ← g + λ·p before it.
     public var isDecoupled: Bool
 
+    /// A rate of 0 is no decay at all.
     public init(rate: Double, isDecoupled: Bool) {
         self.rate = rate
         self.isDecoupled = isDecoupled
     }
 
+    /// No decay: coupled at the rate 0.
     public static let none = coupled(0)
     /// g ← g + λ·p.
     public static func coupled(_ rate: Double) -> WeightDecay { WeightDecay(rate: rate, isDecoupled: false) }
@@ -58,6 +63,7 @@ public struct UpdateContext {
     public let parameter: Tensor
     /// The gradient, clipped, coupled weight decay applied.
     public let gradient: Tensor
+    /// The old values of ``Optimizer/slots``, in that order, each of the parameter's shape.
     public let slots: [Tensor]
     /// The new values of ``Optimizer/scalars``.
     public let scalars: [Tensor]
@@ -66,6 +72,7 @@ public struct UpdateContext {
     /// The number of this step, from 1, a float scalar.
     public let step: Tensor
 
+    /// All tensors must belong to one trace; ``OptimizerSettings`` makes one of these for each trained parameter.
     public init(
         parameter: Tensor, gradient: Tensor, slots: [Tensor], scalars: [Tensor] = [], learningRate: Tensor, step: Tensor
     ) {

@@ -5,7 +5,9 @@ import FathomGraph
 /// The order for each parameter: mean over micro-batches, clipping, the sign where the loss is maximised, coupled decay,
 /// decoupled decay, the optimiser's update, the average.
 public struct OptimizerSettings: Sendable {
+    /// The rule for all parameters; a group may change its rate and its decay.
     public var optimizer: any Optimizer
+    /// Applied to the mean over micro-batches, before weight decay; `nil` leaves gradients as they are.
     public var clipping: Clipping?
     /// The first group whose pattern fits a parameter's path counts; parameters without a group are treated plainly.
     public var groups: [ParameterGroup]
@@ -25,6 +27,7 @@ public struct OptimizerSettings: Sendable {
         case globalNorm(Double)
     }
 
+    /// The optimiser alone unless more is asked for; ``check(_:)`` finds settings that make no sense.
     public init(
         _ optimizer: any Optimizer, clipping: Clipping? = nil, groups: [ParameterGroup] = [],
         averageDecay: Double? = nil, maximizes: Bool = false
@@ -47,6 +50,7 @@ public struct OptimizerSettings: Sendable {
     /// The state entry of a slot: `optimizer.<slot>.<parameter path>`.
     public static func path(slot: String, of parameter: String) -> String { "optimizer.\(slot).\(parameter)" }
 
+    /// The group that treats the parameter at `path`: the first whose pattern fits, `nil` where none does.
     public func group(of path: String) -> ParameterGroup? { groups.first { $0.contains(path) } }
 
     /// The parameters that are updated, in their order: not frozen, no buffers.
@@ -114,6 +118,8 @@ public struct SlotDeclaration: Sendable, Hashable {
     }
     /// `optimizer.<slot>.<parameter path>`, or `optimizer.<name>` for a number shared by all parameters.
     public let path: String
+    /// The parameter's shape; empty for a number shared by all.
     public let shape: [Int]
+    /// What it holds before the first step.
     public let initial: Initial
 }

@@ -1,5 +1,6 @@
 /// The optimisers a configuration may name; defaults are PyTorch's.
 public enum OptimizerTable {
+    /// One row for each name; all take `learningRate` and `weightDecay`.
     public static let all = Catalog<any Optimizer>(
         "optimizer",
         [

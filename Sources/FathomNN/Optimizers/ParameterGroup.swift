@@ -9,6 +9,7 @@ public struct ParameterGroup: Sendable, Hashable, Codable {
     /// Left as they are: no update, no slots.
     public var isFrozen: Bool
 
+    /// Parameters whose path fits `pattern`; without more they are treated as all others, but no later group gets them.
     public init(_ pattern: String, learningRateFactor: Double = 1, weightDecay: Double? = nil, isFrozen: Bool = false) {
         self.pattern = pattern
         self.learningRateFactor = learningRateFactor
@@ -16,6 +17,7 @@ public struct ParameterGroup: Sendable, Hashable, Codable {
         self.isFrozen = isFrozen
     }
 
+    /// Whether the pattern fits the whole path; bytes are compared, so that capitals count.
     public func contains(_ path: String) -> Bool { matches(pattern: Array(pattern.utf8), path: Array(path.utf8)) }
 }
 

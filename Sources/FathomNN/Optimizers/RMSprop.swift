@@ -4,13 +4,17 @@
 /// v ← α·v + (1 − α)·g², s = g / (√v + ε); with momentum b ← μ·b + s, p ← p − η·b.
 public struct RMSprop: Optimizer {
     public let learningRate: Double
+    /// α: the memory of the running square, and of the running mean when centred.
     public let alpha: Double
+    /// Added to the root.
     public let epsilon: Double
+    /// μ; at 0 no slot is kept for it.
     public let momentum: Double
     /// Whether the variance instead of the mean square divides.
     public let centered: Bool
     public let weightDecay: WeightDecay
 
+    /// The defaults are PyTorch's.
     public init(
         learningRate: Double = 0.01, alpha: Double = 0.99, epsilon: Double = 1e-8, momentum: Double = 0,
         centered: Bool = false, weightDecay: WeightDecay = .none

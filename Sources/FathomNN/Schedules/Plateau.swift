@@ -6,6 +6,7 @@ public struct Plateau: Sendable, Hashable, Codable {
     public var patience: Int
     /// The smallest improvement that counts, as a share of the best value (or absolute).
     public var threshold: Double
+    /// Whether `threshold` is a share of the best value's size; otherwise it is in the value's own unit.
     public var isThresholdRelative: Bool
     /// How many observations after a reduction do not count.
     public var cooldown: Int
@@ -14,6 +15,7 @@ public struct Plateau: Sendable, Hashable, Codable {
     /// Whether a larger value is better, as for accuracy.
     public var largerIsBetter: Bool
 
+    /// The rule with these numbers; the defaults are those of PyTorch's `ReduceLROnPlateau`.
     public init(
         factor: Double = 0.1, patience: Int = 10, threshold: Double = 1e-4, isThresholdRelative: Bool = true,
         cooldown: Int = 0, minimum: Double = 0, largerIsBetter: Bool = false
@@ -58,11 +60,13 @@ public struct Plateau: Sendable, Hashable, Codable {
 public struct PlateauState: Sendable, Hashable, Codable {
     /// The factor on the learning rate so far.
     public var factor = 1.0
+    /// The last value that improved by more than the threshold; `nil` before the first number.
     public var best: Double?
     /// Observations without improvement.
     public var waited = 0
     /// Observations still to be left out.
     public var cooldown = 0
 
+    /// Nothing observed yet: a factor of 1.
     public init() {}
 }

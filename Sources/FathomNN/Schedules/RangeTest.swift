@@ -9,7 +9,9 @@
 ///
 /// Pure logic over (rate, loss) pairs; the caller trains one step at each ``rate(at:)`` and reports the loss.
 public struct RangeTest: Sendable, Hashable, Codable {
+    /// The rate of the first step, above 0.
     public let lowest: Double
+    /// The rate of the last step, if the loss lets the sweep come so far.
     public let highest: Double
     /// How many steps the sweep takes at most.
     public let steps: Int
@@ -19,12 +21,16 @@ public struct RangeTest: Sendable, Hashable, Codable {
     public private(set) var points: [Point] = []
     /// The loss as a running mean, Σ βⁿ⁻ⁱ·lossᵢ / Σ βⁿ⁻ⁱ with β = 0.9, and the best of it.
     public private(set) var smoothed: Double?
+    /// The lowest smoothed loss so far; `nil` before the first finite one.
     public private(set) var best: Double?
     private var weighted = 0.0
     private var weight = 0.0
 
+    /// One step of the sweep.
     public struct Point: Sendable, Hashable, Codable {
+        /// The learning rate the step was trained with.
         public let rate: Double
+        /// The loss as it was reported, not smoothed; in the last point it may be infinite or NaN.
         public let loss: Double
     }
 

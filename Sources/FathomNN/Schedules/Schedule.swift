@@ -20,6 +20,13 @@ public struct Schedule: Sendable {
     /// What else to do when progress stops; see ``reduceOnPlateau(_:)``.
     public let plateau: Plateau?
 
+    /// A schedule of one's own.
+    ///
+    /// - Parameters:
+    ///   - name: what configurations and reports call it.
+    ///   - plateau: when to reduce the rate beside it; `nil` for never.
+    ///   - function: (step from 0) → factor on the base learning rate; it must depend on the step alone, as a resumed run
+    ///     asks it again.
     public init(_ name: String, plateau: Plateau? = nil, _ function: @escaping @Sendable (Int) -> Double) {
         self.name = name
         self.plateau = plateau

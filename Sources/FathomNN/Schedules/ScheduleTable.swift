@@ -1,7 +1,8 @@
 /// The schedules a configuration may name.
 ///
-/// Every row takes `warmup` (steps) and `warmupStart`, which go before it.
+/// Every row but `inverseSquareRoot`, whose warm-up is its own, takes `warmup` (steps) and `warmupStart`, which go before it.
 public enum ScheduleTable {
+    /// Every schedule by name, with its options and their limits; ``named(_:_:totalSteps:)`` makes one.
     public static let all = Catalog<Schedule>(
         "schedule",
         [

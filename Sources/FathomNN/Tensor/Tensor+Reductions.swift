@@ -16,6 +16,7 @@ extension Tensor {
         }
     }
 
+    /// The sum of the elements; negative axes count from the end.
     public func sum(alongAxes axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
         reduced("sum", axes, keepingAxes) { .sum(axes: $0) }
     }

@@ -6,6 +6,7 @@ import FathomGraph
 /// operation, shapes, layer and line, this and every later operation yield a *poison* tensor, and building a step throws
 /// the mistake. So model code needs no `try`.
 public struct Tensor {
+    /// The recording it belongs to; all operands of an operation must share it.
     public let trace: Trace
     /// The node; `nil` in a poison tensor.
     public let id: NodeID?
@@ -21,6 +22,7 @@ public struct Tensor {
     /// The extents; rank 0 in a poison tensor.
     public var shape: Shape { type?.shape ?? .scalar }
 
+    /// The number of axes, the batch axis included; 0 in a poison tensor.
     public var rank: Int { shape.rank }
 
     /// The fixed extent of an axis (negative counts from the end); `nil` for the batch axis or a poison tensor.

@@ -29,6 +29,7 @@ public final class Trace {
     private var location: String?
     private var streams: UInt32 = 0
 
+    /// An empty recording.
     public init(isTraining: Bool) { self.isTraining = isTraining }
 
     /// A tensor fed at every step; give the first axis as `.batch` for one row per example.
@@ -235,6 +236,7 @@ public final class Trace {
 
 /// One entry of the training state that a model declares.
 public struct StateDeclaration: Sendable {
+    /// Who changes the entry.
     public enum Role: Sendable, Hashable {
         /// Changed by the optimiser.
         case parameter
@@ -243,23 +245,28 @@ public struct StateDeclaration: Sendable {
     }
     /// The entry's name, `layer.path.weight`.
     public let path: String
+    /// The entry's extents; a dense weight is [inputs, outputs].
     public let shape: [Int]
+    /// How its first values are drawn; see ``Trace/initialValues(seed:)``.
     public let initializer: Initializer
     public let role: Role
     /// The entry's node in the traced graph.
     public let node: NodeID
 
+    /// The number of elements; 1 for a scalar.
     public var count: Int { shape.reduce(1, *) }
 }
 
 /// What a layer may do while it is traced: declare parameters and buffers under its path.
 public struct LayerScope {
+    /// The recording that the layer appends to.
     public let trace: Trace
     /// The layer's path.
     public let path: String
 
     private func full(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
+    /// Whether the layer is traced for training; see ``Trace/isTraining``.
     public var isTraining: Bool { trace.isTraining }
 
     /// A trainable tensor, `path.name` in the training state.

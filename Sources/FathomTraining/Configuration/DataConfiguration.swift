@@ -2,6 +2,7 @@ import FathomData
 
 /// Where the rows of a run come from and how they are prepared.
 public struct DataConfiguration: Sendable, Hashable {
+    /// Where the rows are read or computed.
     public enum Source: Sendable, Hashable {
         /// A name of the catalog, and optionally a folder with its files.
         case named(String, folder: String?)
@@ -18,14 +19,17 @@ public struct DataConfiguration: Sendable, Hashable {
         case channels
     }
 
+    /// What is predicted: classes, numbers, or by the target column whichever it holds (`automatic`).
     public enum Task: String, Sendable, Hashable, CaseIterable {
         case automatic, classes, values
     }
 
+    /// What becomes of a field without a value: it is an error, its row is left out, or it takes its column's mean.
     public enum Missing: String, Sendable, Hashable, CaseIterable {
         case reject, dropRow, mean
     }
 
+    /// Where the rows come from.
     public var source: Source
     /// The column to predict, by name or number from 0; `nil` is the last one. For tables only.
     public var target: String?
@@ -64,5 +68,6 @@ public struct DataConfiguration: Sendable, Hashable {
     /// The rows of a computed set.
     public var count: Int?
 
+    /// The defaults for rows of a source.
     public init(_ source: Source) { self.source = source }
 }

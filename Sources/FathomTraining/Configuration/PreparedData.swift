@@ -5,7 +5,9 @@ import Foundation
 
 /// Data as a run uses them: cut into parts and brought into the form the model is trained on.
 public struct PreparedData: Sendable {
+    /// The parts in the form that the model is trained on: flattened and scaled as the configuration says.
     public var split: DataSplit
+    /// How the parts were brought into this form, so that later rows can be too.
     public var preprocessing: Preprocessing
 
     /// Loads and prepares data; the change of the columns is fitted to the training part alone.

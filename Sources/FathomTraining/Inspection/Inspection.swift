@@ -22,6 +22,7 @@ public struct Inspection: Sendable, Codable {
         public let activationBytes: Int
         /// How each parameter with more than one axis is drawn, in order.
         public let initializers: [String]
+        /// The activations that belong to the row, separated by commas; `nil` without one.
         public let activation: String?
         /// The variance of the weighted sums by mean-field theory; `nil` where there is no rule.
         public let sumVariance: Double?
@@ -34,11 +35,17 @@ public struct Inspection: Sendable, Codable {
         public let gradientGain: Double?
     }
 
+    /// The extents of one input, without the batch.
     public let inputShape: [Int]
+    /// The extents of one output, without the batch.
     public let outputShape: [Int]
+    /// The examples of the step that ``trainingPeakBytes`` is measured for.
     public let batch: Int
+    /// The layers in the order of the model.
     public let rows: [Row]
+    /// Trainable numbers of the whole model.
     public let parameters: Int
+    /// Numbers that the layers themselves keep, such as running statistics.
     public let buffers: Int
     /// Forward, for one example. A training step takes about three times as much: the gradient of a product is two more.
     public let flops: Int
@@ -50,7 +57,9 @@ public struct Inspection: Sendable, Codable {
     public let trainingPeakBytes: Int
     /// Instructions of a training step's plan.
     public let instructions: Int
+    /// The optimiser's name.
     public let optimizer: String
+    /// The loss's name.
     public let loss: String
 
     /// The gradient's size at the first layer's input relative to the output's; `nil` where there is no rule.

@@ -16,6 +16,7 @@ public struct ObservationRecorder {
         ("nonFinite", { Double($0.nonFinite) / Double($0.count) }),
     ]
 
+    /// Records into a store, which gets a series when its first number arrives.
     public init(_ store: RunStore) { self.store = store }
 
     /// Records everything a step's probes saw; costs an append to an array once a layer is known.

@@ -21,6 +21,7 @@ public struct ProbeSettings: Sendable, Hashable {
     public var interval: Int
     /// Paths of layers, in which `*` stands for anything; all of them by default.
     public var layers: [String]
+    /// What is looked at of each of these layers.
     public var quantities: Set<Quantity>
     /// About how many elements of a value a watched step looks at, in whole rows (examples of an activation, inputs of a
     /// weight) and at least one; the next step looks at other rows. 0 looks at everything.
@@ -28,6 +29,9 @@ public struct ProbeSettings: Sendable, Hashable {
     /// Whether magnitudes are counted too, by exponent.
     public var hasHistograms: Bool
 
+    /// By default every quantity of every layer in every step, about 256 elements of each.
+    ///
+    /// The parameters are the properties of the same names.
     public init(
         interval: Int = 1, layers: [String] = ["*"], quantities: Set<Quantity> = Set(Quantity.allCases),
         sample: Int = 256, hasHistograms: Bool = true

@@ -4,6 +4,7 @@ import FathomGraph
 public struct StepObservation: Sendable {
     /// A value's numbers.
     public struct Value: Sendable, Hashable {
+        /// Counts and sums over the elements looked at.
         public var moments: Moments
         /// Counts by ``ExponentHistogram``; empty where none were asked for.
         public var histogram: [Float]
@@ -12,9 +13,12 @@ public struct StepObservation: Sendable {
     /// A layer's path and what is looked at there: a ``ProbeSettings/Quantity`` as text, with the tensor's own name in the
     /// place of `weight` (`gateWeight.update`).
     public struct Key: Sendable, Hashable {
+        /// The layer's path.
         public var layer: String
+        /// What is looked at, such as `a` or `weight.gradient`.
         public var quantity: String
 
+        /// The key of a layer's quantity, whether it is watched or not.
         public init(layer: String, quantity: String) { (self.layer, self.quantity) = (layer, quantity) }
     }
 

@@ -5,6 +5,7 @@ import FathomRuntime
 
 /// Runs a model over a data set in evaluation mode and measures it.
 public final class Evaluator {
+    /// The forward pass in evaluation mode that the rows go through, batch after batch.
     public let step: InferenceStep
     /// The change of the targets that metrics undo, so that they are in the units of the data.
     public var targetScaling: ColumnScaling?

@@ -11,14 +11,19 @@ public final class TrainedModel {
         case latest
     }
 
+    /// The configuration in the run's folder.
     public let configuration: RunConfiguration
+    /// How the training rows were prepared; ``predict(_:names:)`` does the same to raw ones.
     public let preprocessing: Preprocessing
+    /// The loss it was trained with.
     public let loss: Loss
+    /// The metrics of the configuration.
     public let metrics: [Metric]
     /// The name of the checkpoint, such as `step-000000360`.
     public let checkpoint: String
     /// Checkpoints that were damaged and passed over.
     public let rejected: [CheckpointStore.Rejection]
+    /// Runs the model over prepared rows, with averaged weights where training kept an average.
     public let evaluator: Evaluator
 
     /// Reads a run, also while it is being trained.

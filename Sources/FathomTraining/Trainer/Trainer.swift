@@ -14,14 +14,22 @@ import FathomRuntime
 /// try trainer.run { event in print(event) }
 /// ```
 public final class Trainer {
+    /// How the loop runs: epochs, batch size, evaluation, early stopping.
     public typealias Settings = RunConfiguration.Training
 
+    /// The training step, which holds the parameters.
     public let step: TrainStep
+    /// The parts: the first is trained on, ``heldOut`` is evaluated.
     public let data: DataSplit
+    /// How the loop runs.
     public let settings: Settings
+    /// Factors on the optimiser's learning rate, by step.
     public let schedule: Schedule
+    /// The loss, whether given or chosen by the targets.
     public let loss: Loss
+    /// What evaluations measure besides the loss, whether given or chosen by the targets.
     public let metrics: [Metric]
+    /// Where the run stands; with the step's state it lets a run go on.
     public internal(set) var progress = TrainingProgress()
     /// Where checkpoints go; `nil` keeps none.
     public var checkpoints: CheckpointWriter?
@@ -302,9 +310,10 @@ public final class Trainer {
 
     /// Refuses a last layer that does not fit the classes, before anything is trained.
     private func check(outputs loss: Loss) throws(GraphError) {
-        guard let classes = data.train.classCount, loss.target == .labels || loss.accepts.contains(.labels) else {
-            return
-        }
+        // One probability for many classes is a mistake that can be trained, and that the doctor explains.
+        guard let classes = data.train.classCount, loss.expects != .sigmoid,
+            loss.target == .labels || loss.accepts.contains(.labels)
+        else { return }
         guard let width = try readyEvaluator().step.outputShape.last, width < classes, !(width == 1 && classes == 2)
         else { return }
         throw GraphError(

@@ -1,8 +1,11 @@
 /// A measured number with its name.
 public struct MetricValue: Sendable, Hashable, Codable {
+    /// The metric's name, or `loss`.
     public let name: String
+    /// The number, in the metric's own unit.
     public let value: Double
 
+    /// A number under a name.
     public init(_ name: String, _ value: Double) {
         self.name = name
         self.value = value
@@ -11,12 +14,19 @@ public struct MetricValue: Sendable, Hashable, Codable {
 
 /// What a ``Trainer`` says while it works.
 public enum TrainingEvent: Sendable {
+    /// What is known when a run begins or goes on.
     public struct Start: Sendable, Hashable {
+        /// Numbers that the model's parameters hold, frozen ones included.
         public let parameters: Int
+        /// Rows of the training part.
         public let trainRows: Int
+        /// Rows of the part that is evaluated, which is the test part where none was held out.
         public let validationRows: Int
+        /// Optimiser steps of one epoch.
         public let stepsPerEpoch: Int
+        /// Epochs in all, those already done included.
         public let epochs: Int
+        /// Threads that the plan uses at the start.
         public let threads: Int
         /// Steps already done, when a run goes on.
         public let step: Int
@@ -24,6 +34,7 @@ public enum TrainingEvent: Sendable {
         public let epoch: Int
     }
 
+    /// The state of training after an optimiser step.
     public struct Step: Sendable, Hashable {
         /// Optimiser steps done.
         public let step: Int
@@ -35,12 +46,15 @@ public enum TrainingEvent: Sendable {
         public let rows: Int
         /// The loss of the step's batch before the update.
         public let loss: Double
+        /// The learning rate of this step, after the schedule.
         public let learningRate: Double
     }
 
+    /// The result of an epoch.
     public struct Epoch: Sendable, Hashable {
         /// Epochs done.
         public let epoch: Int
+        /// Optimiser steps done.
         public let step: Int
         /// The mean over the epoch's batches, each measured before its update.
         public let trainLoss: Double
@@ -48,12 +62,15 @@ public enum TrainingEvent: Sendable {
         public let split: String
         /// The loss first, then the metrics; empty in epochs without evaluation.
         public let evaluation: [MetricValue]
+        /// The rate of the next step, before the evaluation has acted on the schedule.
         public let learningRate: Double
         /// Seconds of the epoch without its evaluation.
         public let seconds: Double
+        /// Whether this evaluation is the best so far by the watched metric; never without an evaluation.
         public let isBest: Bool
     }
 
+    /// How a run ended.
     public enum Outcome: String, Sendable, Hashable, Codable {
         /// All epochs are done.
         case completed

@@ -9,17 +9,20 @@ public struct TrainingProgress: Codable, Sendable, Hashable {
     public var position = 0
     /// The current epoch's sum of losses, each times its rows, and these rows.
     public var lossSum = 0.0
+    /// The rows that ``lossSum`` counts; the sum divided by them is the mean loss so far.
     public var lossRows = 0
     /// What the schedule has seen.
     public var plateau = PlateauState()
     /// The best value of the watched metric and the epoch that reached it.
     public var best: Double?
+    /// The epoch that reached ``best``, counted from 1; 0 before there is one.
     public var bestEpoch = 0
     /// Evaluations since then.
     public var waited = 0
     /// How the run ended, once it has.
     public var outcome: TrainingEvent.Outcome?
 
+    /// The start of a run: nothing done, nothing measured.
     public init() {}
 
     /// JSON, in which every number reads back as itself.

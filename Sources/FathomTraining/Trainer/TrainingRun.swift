@@ -4,9 +4,11 @@ import Foundation
 
 /// A training run with its folder: configuration, checkpoints and run store around a ``Trainer``.
 public final class TrainingRun {
+    /// The run's folder, locked for writing as long as this run lives.
     public let folder: RunFolder
     /// Complete, as in the folder's `config.yaml`.
     public let configuration: RunConfiguration
+    /// The loop itself, whose checkpoints go to the folder.
     public let trainer: Trainer
     /// The data as the trainer has them.
     public let prepared: PreparedData
