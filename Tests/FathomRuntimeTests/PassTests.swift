@@ -22,21 +22,19 @@ import Testing
             }
             Dense(5)
         },
-        ModelRow("passes: gates", [48]) {
-            Dense(64)
-            for _ in 0..<3 { Highway(activation: .tanh) }
-            Dense(37)
-            for _ in 0..<3 { Highway(activation: .tanh) }
-            Dense(5)
-        },
-        ModelRow("passes: gates with ReLU", [48]) {
-            Dense(64)
-            for _ in 0..<3 { Highway(activation: .relu) }
-            Dense(37)
-            for _ in 0..<3 { Highway(activation: .relu) }
-            Dense(5)
-        },
+        gates("passes: gates", .tanh),
+        gates("passes: gates with ReLU", .relu),
     ]
+
+    static func gates(_ name: String, _ activation: Activation) -> ModelRow {
+        ModelRow(name, [48]) {
+            Dense(64)
+            for _ in 0..<3 { Highway(activation: activation) }
+            Dense(37)
+            for _ in 0..<3 { Highway(activation: activation) }
+            Dense(5)
+        }
+    }
 
     /// Rows that fill no block of 32 and no four, and one that sums over nothing but itself.
     @Test(arguments: rows) func sameBitsAsSingleOperations(_ row: ModelRow) throws {

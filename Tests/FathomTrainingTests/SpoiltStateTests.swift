@@ -2,7 +2,6 @@ import FathomData
 import FathomGraph
 import FathomNN
 import FathomTraining
-import Foundation
 import Testing
 
 /// The last update before a checkpoint spoils the parameters, while every loss was a number.
@@ -22,12 +21,6 @@ import Testing
         return trainer
     }
 
-    static func withFolder(_ body: (String) throws -> Void) throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("fathom-\(UUID())").path
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try body(folder)
-    }
-
     static func expectGood(_ error: TrainingError?, _ folder: String) throws {
         guard case .nonFinite(let report)? = error else {
             Issue.record("\(String(describing: error))")
@@ -37,34 +30,32 @@ import Testing
         #expect(report.operation != nil && report.phase == "update", "\(report)")
         let saved = try #require(try CheckpointStore(folder: folder).latest().checkpoint)
         #expect(saved.step == 0)
-        let other = try trainer(batch: 8, folder: folder + "-other")
+        let scratch = try ScratchFolder()
+        let other = try trainer(batch: 8, folder: scratch.path)
         try other.resume(from: saved)
         let isFinite = other.step.state.entries.allSatisfy { $0.values.allSatisfy(\.isFinite) }
         #expect(isFinite)
-        try? FileManager.default.removeItem(atPath: folder + "-other")
     }
 
     @Test func atTheEndOfAnEpoch() throws {
-        try Self.withFolder { folder in
-            let trainer = try Self.trainer(batch: 8, folder: folder)
-            var epochs = 0
-            let error = #expect(throws: TrainingError.self) {
-                try trainer.run { if case .epoch = $0 { epochs += 1 } }
-            }
-            #expect(epochs == 0)
-            try Self.expectGood(error, folder)
+        let scratch = try ScratchFolder()
+        let trainer = try Self.trainer(batch: 8, folder: scratch.path)
+        var epochs = 0
+        let error = #expect(throws: TrainingError.self) {
+            try trainer.run { if case .epoch = $0 { epochs += 1 } }
         }
+        #expect(epochs == 0)
+        try Self.expectGood(error, scratch.path)
     }
 
     @Test func whereARunIsStopped() throws {
-        try Self.withFolder { folder in
-            let stop = StopRequest()
-            let trainer = try Self.trainer(batch: 4, folder: folder, stop: stop)
-            let error = #expect(throws: TrainingError.self) {
-                try trainer.run { if case .step = $0 { stop.stop() } }
-            }
-            try Self.expectGood(error, folder)
+        let scratch = try ScratchFolder()
+        let stop = StopRequest()
+        let trainer = try Self.trainer(batch: 4, folder: scratch.path, stop: stop)
+        let error = #expect(throws: TrainingError.self) {
+            try trainer.run { if case .step = $0 { stop.stop() } }
         }
+        try Self.expectGood(error, scratch.path)
     }
 
     /// A last layer of too few outputs is refused whatever the loss expects of it.

@@ -136,15 +136,14 @@ import Testing
     }
 
     private static func course(_ change: (inout Trainer.Settings) -> Void) throws -> Course {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("fathom-\(UUID())").path
-        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let scratch = try ScratchFolder()
         var settings = Trainer.Settings()
         (settings.epochs, settings.batch, settings.seed, settings.threads) = (7, 16, 9, 1)
         change(&settings)
         let trainer = try Trainer(
             model, data: spirals(), settings: settings, optimizer: OptimizerSettings(Adam(learningRate: 0.01)))
         // More than there are epochs: none is removed.
-        trainer.checkpoints = try CheckpointWriter(folder: folder, keep: 20)
+        trainer.checkpoints = try CheckpointWriter(folder: scratch.path, keep: 20)
         var course = Course()
         var epochs: [Int] = []
         var steps: [Int] = []
@@ -164,7 +163,7 @@ import Testing
         let length = trainer.stepsPerEpoch
         #expect(steps.allSatisfy { $0 % length == 0 }, "\(steps)")
         course.saved = steps.map { $0 / length }
-        course.found = try CheckpointStore(folder: folder).generations().map { $0.step / length }
+        course.found = try CheckpointStore(folder: scratch.path).generations().map { $0.step / length }
         return course
     }
 

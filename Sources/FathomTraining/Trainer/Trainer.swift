@@ -167,7 +167,10 @@ public final class Trainer {
         let clock = ContinuousClock()
         let start = clock.now
         while rows.count - progress.position >= settings.accumulate {
-            if stop.isRequested { return false }
+            if stop.isRequested {
+                try checkState()
+                return false
+            }
             let rate = learningRate
             let (loss, count) = try runStep()
             rowsDone += count
@@ -337,7 +340,6 @@ public final class Trainer {
     }
 
     private func save(isBest: Bool = false, _ handle: (TrainingEvent) throws -> Void) throws {
-        try checkState()
         guard let checkpoints else { return }
         let report = try checkpoints.save(try checkpoint())
         (savedStep, savedOutcome) = (step.step, progress.outcome)
