@@ -97,7 +97,7 @@ let package = Package(
             ]),
         .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
         .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
-        .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining"]),
+        .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining", "CAllocations"]),
         .testTarget(
             name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis", "FathomTestSupport"], exclude: ["Cases"]),
         .testTarget(name: "FathomLabTests", dependencies: ["FathomLab", "FathomTestSupport"]),

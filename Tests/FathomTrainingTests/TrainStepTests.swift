@@ -1,9 +1,14 @@
+import CAllocations
 import FathomGraph
 import FathomNN
 import FathomReference
 import FathomRuntime
 import FathomTraining
 import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// A training step as its user sees it: losses, state, resumption, accumulation and evaluation.
 @Suite struct TrainStepTests {
@@ -56,6 +61,37 @@ import Testing
     }
 
     static func bits(_ state: TrainState) -> [[UInt32]] { state.entries.map { $0.values.map(\.bitPattern) } }
+
+    /// After the first update, micro-batches and the updates they end in take no memory.
+    #if os(Linux)
+        @Test func microBatchesAllocateNothing() async {
+            await #expect(processExitsWith: .success) {
+                guard allocations_counted() else { return }
+                let step = try TrainStepTests.make(microBatches: 3, threads: 2)
+                func update(_ number: Int) throws {
+                    for part in 0..<3 {
+                        _ = step.withInputs(batch: 16) { x, y in
+                            for i in x.indices { x[i] = Float((i * 13 + number + part) % 23) / 11 - 1 }
+                            let labels = y.bindMemory(to: Int32.self)
+                            for i in labels.indices { labels[i] = Int32((i + number) % 4) }
+                        }
+                        let loss =
+                            part < 2
+                            ? try step.accumulate(batch: 16) : try step.run(batch: 16, learningRate: 0.01)
+                        if !loss.isFinite { exit(4) }
+                    }
+                }
+                try update(0)
+                let before = allocations_so_far()
+                for number in 1...200 { try update(number) }
+                let made = allocations_so_far() - before
+                if made > 0 {
+                    print("\(made) allocations in 200 updates")
+                    exit(5)
+                }
+            }
+        }
+    #endif
 
     @Test(arguments: [16, 5]) func agreesWithTheInterpreter(batch: Int) throws {
         let step = try Self.make()
