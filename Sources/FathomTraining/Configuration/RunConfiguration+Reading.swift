@@ -110,14 +110,16 @@ extension RunConfiguration.Choice {
 }
 
 extension RunConfiguration.Optimization {
+    /// The keys beside the optimiser's name that are not its options.
+    package static let keys: Set = ["clip", "groups", "average", "maximize"]
+
     init(_ value: ConfigValue) throws(ConfigError) {
-        let others: Set = ["clip", "groups", "average", "maximize"]
         self.init()
-        optimizer = try RunConfiguration.Choice(value, path: "optimizer", without: others)
+        optimizer = try RunConfiguration.Choice(value, path: "optimizer", without: Self.keys)
         _ = try optimizer.checked { name, options throws(ConfigError) in try OptimizerTable.named(name, options) }
         guard case .map(let pairs) = value.content else { return }
-        let own = ConfigValue(.map(pairs.filter { others.contains($0.key) }), line: value.line)
-        let reader = try ConfigurationReader(own, path: "optimizer", allowed: others.sorted())
+        let own = ConfigValue(.map(pairs.filter { Self.keys.contains($0.key) }), line: value.line)
+        let reader = try ConfigurationReader(own, path: "optimizer", allowed: Self.keys.sorted())
         maximize = try reader.flag("maximize") ?? false
         average = try reader.number("average", "a number from 0 up to but not including 1") { $0 >= 0 && $0 < 1 }
         if let clip = reader["clip"] {
