@@ -52,16 +52,20 @@ struct DataCommand: AsyncParsableCommand {
                 """)
         @Argument(
             help:
-                "A name (see fathom data list), a CSV, TSV or NPZ file, or a folder of pictures (with a / in its path)."
+                "A name (see fathom data list), a CSV, TSV, NPZ, NPY or IDX file, or a folder of pictures (with a / in its path)."
         )
         var data: String
+        @Option(name: .long, help: "The labels, or numbers to predict, of an NPY or IDX file.")
+        var targets: String?
         @Option(name: .long, help: "The column to predict, by name or number from 0 (default: the last).")
         var target: String?
         @Option(name: .long, help: "Height and width to bring the pictures of a folder to, as in 64x64.")
         var size: String?
 
         func run() throws {
-            var configuration = DataConfiguration(DataConfiguration.source(of: data))
+            var source = DataConfiguration.source(of: data)
+            if let targets { source = .file(.init(data, targets: targets), test: nil) }
+            var configuration = DataConfiguration(source)
             configuration.target = target
             configuration.size = try size.map(Self.size)
             configuration.validation = 0

@@ -27,6 +27,9 @@ struct EvaluateCommand: ParsableCommand {
         help: "A file with the columns of the training data, or a folder of pictures, instead of the test part.")
     var data: String?
 
+    @Option(name: .long, help: "The labels, or numbers to predict, of an NPY or IDX file given as --data.")
+    var targets: String?
+
     @Option(name: .long, help: "Which checkpoint: best or latest.")
     var checkpoint: TrainedModel.Choice = .best
 
@@ -46,7 +49,7 @@ struct EvaluateCommand: ParsableCommand {
             if case .pictures = DataConfiguration.source(of: data) {
                 raw = try PreparedData.pictures(data, model.preprocessing.pictureOptions(for: data))
             } else {
-                raw = try PreparedData.read(data, model.configuration.data.tableOptions())
+                raw = try PreparedData.read(.init(data, targets: targets), model.configuration.data.tableOptions())
             }
             dataset = try model.preprocessing.applied(to: raw)
         } else {

@@ -7,7 +7,7 @@ struct PredictCommand: ParsableCommand {
         commandName: "predict",
         abstract: "Say what a trained model makes of new rows.",
         discussion: """
-            Reads CSV, TSV, NPY or NPZ (array x), a PNG or JPEG picture, or a folder of them; columns go by their names, \
+            Reads CSV, TSV, NPY, IDX or NPZ (array x), a PNG or JPEG picture, or a folder of them; columns go by their names, \
             pictures are resized, and both are prepared as in training. Writes CSV, or JSON lines with --json or an \
             output file that ends in .json or .jsonl: the class with the probability of each, or the numbers, and of \
             pictures the file.
@@ -24,7 +24,7 @@ struct PredictCommand: ParsableCommand {
     var folder: String
 
     @Argument(
-        help: "The rows, CSV or NPY, or pictures.",
+        help: "The rows, CSV, NPY or IDX, or pictures.",
         completion: .file(extensions: ["csv", "tsv", "npy", "npz", "gz", "png", "jpg", "jpeg"]))
     var input: String
 
@@ -75,7 +75,7 @@ struct PredictCommand: ParsableCommand {
                 try ImageFolder.read(paths: files, options: model.preprocessing.pictureOptions(for: input)), [], files
             )
         }
-        if name.hasSuffix(".npy") { return (try NPYReader.read(path: input), [], []) }
+        if ArrayFile.isNamed(input) { return (try ArrayFile.inputs(path: input), [], []) }
         if name.hasSuffix(".npz") {
             guard let array = try NPZReader.read(path: input).first(where: { $0.name == "x" })?.array else {
                 throw UsageError("\(input): there is no array x")
@@ -85,7 +85,7 @@ struct PredictCommand: ParsableCommand {
         var options = model.configuration.data.tableOptions()
         options.target = nil
         options.kinds = options.kinds.filter { $0.value != .ignored }
-        let dataset = try PreparedData.read(input, options)
+        let dataset = try PreparedData.read(.init(input), options)
         return (dataset.inputs, dataset.featureNames, [])
     }
 

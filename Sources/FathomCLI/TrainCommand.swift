@@ -8,7 +8,8 @@ struct TrainCommand: ParsableCommand {
         discussion: """
             Reads a YAML configuration, or takes data and model from the command line; flags override the file. The \
             run folder holds the complete configuration, checkpoints and metrics. Ctrl-C finishes the step, writes a \
-            checkpoint and says how to go on; the run then ends with the same bits as if it had never stopped.
+            checkpoint and says how to go on; the run then ends with the same bits as if it had never stopped. \
+            Docs/Configuration.md explains every key of a configuration.
 
             Examples:
               fathom train --data digits --model 'dense 128 relu, dense 10'

@@ -4,9 +4,13 @@ import Fathom
 /// Flags that override a configuration.
 struct TrainingOptions: ParsableArguments {
     @Option(
-        name: .long, help: "A data set by name (see fathom data list), a CSV, TSV or NPZ file, or a folder of pictures."
+        name: .long,
+        help: "A data set by name (see fathom data list), a CSV, TSV, NPZ, NPY or IDX file, or a folder of pictures."
     )
     var data: String?
+
+    @Option(name: .long, help: "The labels, or numbers to predict, of an NPY or IDX file given as --data.")
+    var targets: String?
 
     @Option(name: .long, help: "The model as one line, such as 'dense 128 relu, dropout 0.2, dense 10'.")
     var model: String?
@@ -40,7 +44,7 @@ struct TrainingOptions: ParsableArguments {
     /// Whether nothing overrides a configuration.
     var isEmpty: Bool {
         self.set.isEmpty
-            && [data, model, epochs, batch, lr, optimizer, seed, threads, precision].allSatisfy { $0 == nil }
+            && [data, targets, model, epochs, batch, lr, optimizer, seed, threads, precision].allSatisfy { $0 == nil }
     }
 
     /// The configuration: the file's, then the flags', then `--set`.
@@ -69,6 +73,7 @@ struct TrainingOptions: ParsableArguments {
             // Another source; what was said of the old one's files does not hold for it.
             set("data", ConfigValue(.map([.init(key, ConfigValue(.text(data)))])))
         }
+        if let targets { set("data.targetFile", ConfigValue(.text(targets))) }
         if let model { set("model", ConfigValue(.text(model))) }
         if let name { set("name", ConfigValue(.text(name))) }
         if let optimizer { set("optimizer", ConfigValue(.text(optimizer))) }

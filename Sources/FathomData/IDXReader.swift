@@ -52,11 +52,18 @@ public enum IDXReader {
     public static func parse(
         _ bytes: RawSpan, file: String, scale: Float = 1, limits: Limits = Limits()
     ) throws(FormatError) -> DataArray {
+        try parseTyped(bytes, file: file, limits: limits) { _ in scale }.array
+    }
+
+    /// The values, times a factor that may go by what they are stored as.
+    static func parseTyped(
+        _ bytes: RawSpan, file: String, limits: Limits, scale: (Kind) -> Float
+    ) throws(FormatError) -> (array: DataArray, kind: Kind) {
         let (header, body) = try unpackChecked(bytes, file: file, limits: limits)
         var values = [Float](repeating: 0, count: header.elementCount)
-        var decoder = Decoder(header: header, scale: scale)
+        var decoder = Decoder(header: header, scale: scale(header.kind))
         try body.forEachChunk(of: bytes) { chunk in decoder.decode(chunk, into: &values) }
-        return DataArray(unchecked: values, shape: header.shape)
+        return (DataArray(unchecked: values, shape: header.shape), header.kind)
     }
 
     /// Reads class labels from bytes in memory; `file` names them in errors.
@@ -83,7 +90,7 @@ public enum IDXReader {
         return labels
     }
 
-    private enum Kind: UInt8 {
+    enum Kind: UInt8 {
         case uint8 = 0x08
         case int8 = 0x09
         case int16 = 0x0B
@@ -99,6 +106,8 @@ public enum IDXReader {
             case .double: 8
             }
         }
+
+        var isInteger: Bool { self != .float && self != .double }
     }
 
     private struct Header {

@@ -29,51 +29,30 @@ public enum NPZReader {
 
     /// Reads a data set from a file with two arrays: the inputs, and class labels (whole numbers) or other numbers to predict.
     ///
-    /// Integers are labels; floats are where all are whole, not negative and in one column.
+    /// Integers are labels; floats are where all are whole, not negative and in one column; `targetKind` may decide instead.
     /// Throws `FormatError` when an array is missing or rows and labels differ in number.
     public static func readDataset(
-        path: String, inputs: String = "x", labels: String = "y", limits: Limits = Limits()
+        path: String, inputs: String = "x", labels: String = "y", targetKind: CSVOptions.TargetKind = .automatic,
+        limits: Limits = Limits()
     ) throws(FormatError) -> Dataset {
         let bytes = try FileBytes.read(path, limits: limits)
         let entries = try arrayEntries(bytes.span.bytes, file: path, limits: limits)
-        func content(_ name: String) throws(FormatError) -> [UInt8] {
+        func array(_ name: String) throws(FormatError) -> (DataArray, isInteger: Bool) {
             // By bytes: Swift's == takes different spellings of one character as equal.
             guard let entry = entries.first(where: { $0.name.utf8.elementsEqual("\(name).npy".utf8) }) else {
                 let names = entries.map { $0.name.dropLast(4) }.joined(separator: ", ")
                 throw FormatError(file: path, rule: "no array is called \"\(name)\"", hint: "there are: \(names)")
             }
-            return try unpacked(entry, bytes.span.bytes, file: path, limits: limits)
+            let content = try unpacked(entry, bytes.span.bytes, file: path, limits: limits)
+            let file = "\(path)/\(name)"
+            let header = try NPYHeader(content.span.bytes, file: file, limits: limits)
+            return (try NPYReader.parse(content.span.bytes, file: file, limits: limits), header.kind != .float)
         }
-        let inputBytes = try content(inputs)
-        let array = try NPYReader.parse(inputBytes.span.bytes, file: "\(path)/\(inputs)", limits: limits)
-        let labelBytes = try content(labels)
-        let numbers = try NPYReader.parse(labelBytes.span.bytes, file: "\(path)/\(labels)", limits: limits)
-        let header = try NPYHeader(
-            labelBytes.span.bytes, file: "\(path)/\(labels)", limits: limits)
-        if header.kind == .float,
-            numbers.rowSize > 1 || numbers.values.contains(where: { $0 < 0 || $0 != $0.rounded() })
-        {
-            guard numbers.rowCount == array.rowCount else {
-                throw FormatError(
-                    file: path, rule: "\(array.rowCount) rows of inputs and \(numbers.rowCount) of targets")
-            }
-            let targets =
-                numbers.shape.count == 1 ? DataArray(unchecked: numbers.values, shape: [numbers.rowCount, 1]) : numbers
-            return Dataset(
-                unchecked: inputs, inputs: array, targets: .values(targets), featureNames: [],
-                provenance: .init(source: path, licence: "unknown"))
-        }
-        let codes = try NPYReader.parseLabels(labelBytes.span.bytes, file: "\(path)/\(labels)", limits: limits)
-        guard codes.count == array.rowCount else {
-            throw FormatError(file: path, rule: "\(array.rowCount) rows of inputs and \(codes.count) labels")
-        }
-        guard let least = codes.min(), least >= 0, let greatest = codes.max(), Int(greatest) < limits.categories else {
-            throw FormatError(file: path, rule: "labels must be 0, 1, … and there must be some")
-        }
-        return Dataset(
-            unchecked: inputs, inputs: array,
-            targets: .classes(labels: codes, names: (0...greatest).map { String($0) }), featureNames: [],
-            provenance: .init(source: path, licence: "unknown"))
+        let (values, _) = try array(inputs)
+        let (numbers, isInteger) = try array(labels)
+        return try Dataset(
+            path: path, inputs: values, targets: numbers, isInteger: isInteger, targetKind: targetKind,
+            file: "\(path)/\(labels)", limits: limits)
     }
 
     /// The content of an entry whose header has been found right before memory is taken for all of it.

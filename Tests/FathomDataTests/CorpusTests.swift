@@ -131,6 +131,57 @@ enum Corpus {
         #expect(dataset.inputs.shape == [2, 3, 4])
     }
 
+    /// Inputs and targets in a file each.
+    @Test func pairsOfArrays() throws {
+        let folder = try TemporaryFolder()
+        func npy(_ name: String, _ values: [Float], _ shape: [Int]) throws -> String {
+            let path = folder.path + "/" + name
+            try NPYWriter.write(DataArray(values: values, shape: shape), to: path)
+            return path
+        }
+        let x = try npy("x.npy", [1, 2, 3, 4, 5, 6], [3, 2])
+        let classes = try Dataset.read(path: x, targets: npy("y.npy", [1, 0, 2], [3]))
+        #expect(classes.labels == [1, 0, 2])
+        #expect(classes.classNames == ["0", "1", "2"])
+        #expect(classes.inputs.values == [1, 2, 3, 4, 5, 6])
+        #expect(classes.name == "x")
+        let numbers = try DataArray(values: [0.5, 0, 2], shape: [3, 1])
+        #expect(try Dataset.read(path: x, targets: npy("v.npy", numbers.values, [3])).targets == .values(numbers))
+        // Whole numbers that are no classes, by what the caller says.
+        var options = CSVOptions()
+        options.targetKind = .values
+        let ages = try Dataset.read(path: x, targets: npy("a.npy", [30, 4, 71], [3]), options: options)
+        #expect(ages.targets == .values(try DataArray(values: [30, 4, 71], shape: [3, 1])))
+        options.targetKind = .classes
+        #expect(throws: FormatError.self) {
+            try Dataset.read(path: x, targets: npy("v.npy", numbers.values, [3]), options: options)
+        }
+        // No targets, too few of them, targets of a table, integers that are no classes.
+        #expect(throws: FormatError.self) { try Dataset.read(path: x) }
+        #expect(throws: FormatError.self) { try Dataset.read(path: x, targets: npy("two.npy", [0, 1], [2])) }
+        #expect(throws: FormatError.self) { try Dataset.read(path: folder.path + "/t.csv", targets: x) }
+        #expect(throws: FormatError.self) {
+            try Dataset.read(path: x, targets: npy("n.npy", [-1, 1, 0], [3]), options: options)
+        }
+    }
+
+    /// Grey values become 0 to 1, and images get a channel; targets stay as they are.
+    @Test func pairsOfIDX() throws {
+        let folder = try TemporaryFolder()
+        let images = folder.path + "/train-images-idx3-ubyte"
+        let labels = folder.path + "/train-labels-idx1-ubyte"
+        let pixels: [UInt8] = [0, 51, 102, 255, 204, 153, 5, 10]
+        try Data([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2] + pixels).write(to: URL(filePath: images))
+        try Data([0, 0, 8, 1, 0, 0, 0, 2, 7, 3]).write(to: URL(filePath: labels))
+        let dataset = try Dataset.read(path: images, targets: labels)
+        #expect(dataset.inputs.shape == [2, 2, 2, 1])
+        #expect(dataset.inputs.values == pixels.map { Float($0) * (1 / 255) })
+        #expect(dataset.labels == [7, 3])
+        #expect(dataset.classCount == 8)
+        #expect(throws: FormatError.self) { try Dataset.read(path: labels, targets: images) }
+        #expect(throws: FormatError.self) { try Dataset.read(path: images) }
+    }
+
     @Test func bombIsReadWhenTheLimitsAllow() throws {
         var limits = Limits()
         limits.expansion = 2000

@@ -284,6 +284,74 @@ import Testing
         #expect(again.trainer.step.state == state)
     }
 
+    @Test func aRunOnArraysInFiles() throws {
+        let folder = try ScratchFolder()
+        let digits = try Digits.load().flattened()
+        let labels = try #require(digits.labels).map { Float($0) }
+        try NPYWriter.write(digits.inputs, to: folder.file("x.npy"))
+        try NPYWriter.write(DataArray(values: labels, shape: [labels.count]), to: folder.file("y.npy"))
+        let text = "{file: \(folder.file("x.npy")), targetFile: \(folder.file("y.npy"))}"
+        var configuration = try RunConfiguration(yaml: "data: \(text)\nmodel: dense 32 relu, dense 10")
+        (configuration.training.epochs, configuration.training.threads) = (8, 1)
+        let written = try {
+            let run = try TrainingRun.create(configuration, at: folder.file("run"))
+            #expect(try run.run() == .completed)
+            return run.configuration
+        }()
+        #expect(try RunConfiguration(yaml: written.yaml) == written)
+        let model = try TrainedModel(run: folder.file("run"))
+        let raw = try Dataset.read(path: folder.file("x.npy"), targets: folder.file("y.npy"))
+        let accuracy = try model.measure(model.preprocessing.applied(to: raw)).first { $0.name == "accuracy" }
+        #expect(try #require(accuracy).value > 0.9)
+        for (wrong, key) in [
+            ("{name: digits, targetFile: y.npy}", "data.targetFile"),
+            ("{file: x.npy, targetFile: y.npy, testTargetFile: z.npy}", "data.testTargetFile"),
+        ] {
+            let error = #expect(throws: ConfigError.self) {
+                try RunConfiguration(yaml: "data: \(wrong)\nmodel: dense 10")
+            }
+            #expect(error?.key == key)
+        }
+    }
+
+    /// Training scales the weights of `lsuv` on its rows; the others stay as they were drawn.
+    @Test func unitVarianceStart() throws {
+        let split = try Digits.load().flattened().split(fraction: 0.8)
+        func start(_ rule: String, seed: UInt64) throws -> (sums: [Double], bias: [Float], last: [Float]) {
+            var settings = Trainer.Settings()
+            (settings.seed, settings.threads) = (seed, 1)
+            let model = try ModelSpec("dense 24 initializer=\(rule), relu, dense 10 initializer=orthogonal").build()
+            let trainer = try Trainer(model, data: split, settings: settings)
+            let state = trainer.step.state
+            func values(_ path: String) throws -> [Float] {
+                try #require(state.entries.first { $0.path == path }).values
+            }
+            let weights = try values("dense1.weight")
+            let rows = split.train.unitVarianceRows
+            var sums: [Double] = []
+            for row in 0..<rows.rowCount {
+                for unit in 0..<24 {
+                    sums.append(
+                        rows.row(row).enumerated().reduce(0) { $0 + Double($1.1) * Double(weights[$1.0 * 24 + unit]) })
+                }
+            }
+            return (sums, try values("dense1.bias"), try values("dense2.weight"))
+        }
+        func variance(_ values: [Double]) -> Double {
+            let mean = values.reduce(0, +) / Double(values.count)
+            return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
+        }
+        let scaled = try start("lsuv", seed: 3)
+        let plain = try start("orthogonal", seed: 3)
+        #expect(abs(variance(scaled.sums) - 1) < 0.01)
+        #expect(abs(variance(plain.sums) - 1) > 0.1)
+        // The same matrix times one number.
+        let ratio = scaled.sums[0] / plain.sums[0]
+        for (a, b) in zip(scaled.sums, plain.sums) { #expect(abs(a - ratio * b) < 1e-4) }
+        #expect(scaled.bias == plain.bias)
+        #expect(scaled.last == plain.last)
+    }
+
     @Test func preprocessingGoesByName() throws {
         let text = "colour,size,kind\nred,1,a\nblue,2,b\ngreen,3,a\nred,4,b\n"
         let trained = try CSVReader.parse(

@@ -57,6 +57,7 @@ extension Initializer {
             .uniformByFan(bound: p[0])
         },
         Entry("orthogonal", "orthonormal rows or columns", [("gain", 1)]) { p, _ in .orthogonal(gain: p[0]) },
+        Entry("lsuv", "orthogonal, then scaled on rows of data until sums have variance 1") { _, _ in .lsuv },
         Entry("identity", "passes the input on", [("gain", 1)]) { p, _ in .identity(gain: p[0]) },
     ]
 

@@ -1,7 +1,18 @@
 import FathomGraph
 import FathomReference
 
+extension Initializer {
+    /// Layer-sequential unit variance (Mishkin & Matas 2016): orthogonal weights that training rescales on some of its rows
+    /// before the first step, see ``Trace/rescaledToUnitVariance(_:inputs:tolerance:where:evaluate:)``.
+    ///
+    /// The rule alone has no rows, and draws what ``orthogonal`` does.
+    public static let lsuv = Initializer("lsuv") { context in orthogonal.values(&context) }
+}
+
 extension Trace {
+    /// Whether the weights of a layer are drawn by ``Initializer/lsuv``.
+    public var asksForUnitVariance: Bool { declarations.contains { $0.initializer.name == Initializer.lsuv.name } }
+
     /// Evaluates one node of the trace for given state values, flat.
     public typealias Evaluator = (_ node: NodeID, _ state: [String: [Float]]) throws(GraphError) -> [Double]
 
@@ -16,12 +27,13 @@ extension Trace {
     ///   - values: the first values, in the order of ``declarations``.
     ///   - inputs: a batch for every input: shape and row-major values.
     ///   - tolerance: the distance of a variance from 1 that is left.
+    ///   - isRescaled: which of the weights are rescaled.
     ///   - evaluate: computes a node's values; the reference interpreter when `nil`.
     /// - Returns: the values with rescaled weights; a layer whose products do not vary keeps its weights.
     /// - Throws: ``GraphError`` when the trace holds a mistake or an input is missing.
     public func rescaledToUnitVariance(
         _ values: [InitialValue], inputs: [String: (shape: [Int], values: [Float])], tolerance: Double = 0.01,
-        evaluate: Evaluator? = nil
+        where isRescaled: (InitialValue) -> Bool = { _ in true }, evaluate: Evaluator? = nil
     ) throws(GraphError) -> [InitialValue] {
         try check()
         var state: [String: [Float]] = [:]
@@ -30,7 +42,7 @@ extension Trace {
         var rescaled = values
         for (position, value) in values.enumerated() {
             let declaration = value.declaration
-            guard declaration.role == .parameter, declaration.shape.count >= 2,
+            guard isRescaled(value), declaration.role == .parameter, declaration.shape.count >= 2,
                 let product = users[declaration.node.index].first(where: {
                     switch graph[$0].op {
                     case .matmul, .convolution: true

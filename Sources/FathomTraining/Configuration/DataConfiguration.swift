@@ -6,10 +6,21 @@ public struct DataConfiguration: Sendable, Hashable {
     public enum Source: Sendable, Hashable {
         /// A name of the catalog, and optionally a folder with its files.
         case named(String, folder: String?)
-        /// A CSV, TSV, NPZ or CIFAR file, and optionally another with the test part.
-        case file(String, test: String?)
+        /// A CSV, TSV, NPZ, CIFAR, NPY or IDX file, and optionally another with the test part.
+        case file(File, test: File?)
         /// A folder of PNG and JPEG files with a sub-folder for each class, and optionally another with the test part.
         case pictures(String, test: String?)
+    }
+
+    /// A file of rows.
+    public struct File: Sendable, Hashable {
+        /// Where it is.
+        public var path: String
+        /// For inputs in an NPY or IDX file, another such file with their labels or the numbers to predict.
+        public var targets: String?
+
+        /// A file, with what is to be predicted in it or in another.
+        public init(_ path: String, targets: String? = nil) { (self.path, self.targets) = (path, targets) }
     }
 
     /// A change of the input columns, fitted to the training part.
@@ -35,7 +46,7 @@ public struct DataConfiguration: Sendable, Hashable {
     public var target: String?
     /// Input columns that are left out. For tables only.
     public var ignore: [String] = []
-    /// Whether classes or numbers are predicted. For tables only.
+    /// Whether classes or numbers are predicted. For tables and arrays only.
     public var task = Task.automatic
     /// What becomes of fields without a value. For tables only.
     public var missing = Missing.reject

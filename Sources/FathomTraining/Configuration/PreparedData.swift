@@ -109,8 +109,12 @@ public struct PreparedData: Sendable {
         self.preprocessing = preprocessing
     }
 
-    package static func read(_ path: String, _ options: CSVOptions) throws(DataError) -> Dataset {
-        do throws(FormatError) { return try Dataset.read(path: path, options: options) } catch { throw .format(error) }
+    package static func read(
+        _ file: DataConfiguration.File, _ options: CSVOptions
+    ) throws(DataError) -> Dataset {
+        do throws(FormatError) {
+            return try Dataset.read(path: file.path, targets: file.targets, options: options)
+        } catch { throw .format(error) }
     }
 
     package static func pictures(_ path: String, _ options: ImageFolder.Options) throws(DataError) -> Dataset {

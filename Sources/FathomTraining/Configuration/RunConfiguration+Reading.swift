@@ -110,14 +110,16 @@ extension RunConfiguration.Choice {
 }
 
 extension RunConfiguration.Optimization {
+    /// The keys beside the optimiser's name that are not its options.
+    package static let keys: Set = ["clip", "groups", "average", "maximize"]
+
     init(_ value: ConfigValue) throws(ConfigError) {
-        let others: Set = ["clip", "groups", "average", "maximize"]
         self.init()
-        optimizer = try RunConfiguration.Choice(value, path: "optimizer", without: others)
+        optimizer = try RunConfiguration.Choice(value, path: "optimizer", without: Self.keys)
         _ = try optimizer.checked { name, options throws(ConfigError) in try OptimizerTable.named(name, options) }
         guard case .map(let pairs) = value.content else { return }
-        let own = ConfigValue(.map(pairs.filter { others.contains($0.key) }), line: value.line)
-        let reader = try ConfigurationReader(own, path: "optimizer", allowed: others.sorted())
+        let own = ConfigValue(.map(pairs.filter { Self.keys.contains($0.key) }), line: value.line)
+        let reader = try ConfigurationReader(own, path: "optimizer", allowed: Self.keys.sorted())
         maximize = try reader.flag("maximize") ?? false
         average = try reader.number("average", "a number from 0 up to but not including 1") { $0 >= 0 && $0 < 1 }
         if let clip = reader["clip"] {
@@ -196,7 +198,8 @@ extension DataConfiguration {
         let reader = try ConfigurationReader(
             value, path: "data",
             allowed: [
-                "name", "folder", "file", "testFile", "target", "ignore", "task", "missing", "scaling", "test",
+                "name", "folder", "file", "targetFile", "testFile", "testTargetFile", "target", "ignore", "task",
+                "missing", "scaling", "test",
                 "validation", "scaleTarget", "stratified", "seed", "flatten", "count", "testFolder", "size", "channels",
                 "augment",
             ])
@@ -204,13 +207,25 @@ extension DataConfiguration {
         let file = try reader.text("file")
         switch (name, file, try reader.text("folder")) {
         case (let name?, nil, let folder): self.init(.named(name, folder: folder))
-        case (nil, let file?, nil): self.init(.file(file, test: try reader.text("testFile")))
+        case (nil, let file?, nil):
+            let test = try reader.text("testFile")
+            let targets = try reader.text("testTargetFile")
+            self.init(
+                .file(
+                    .init(file, targets: try reader.text("targetFile")), test: test.map { .init($0, targets: targets) })
+            )
         case (nil, nil, let folder?): self.init(.pictures(folder, test: try reader.text("testFolder")))
         default:
             throw ConfigError(
                 key: "data",
                 message: "data needs one of 'name' (a known data set, with the 'folder' of its files where needed), "
-                    + "'file' (CSV, TSV or NPZ) and 'folder' (pictures, a sub-folder for each class)",
+                    + "'file' (CSV, TSV, NPZ, or NPY or IDX with 'targetFile') and 'folder' (pictures, a sub-folder for each class)",
+                line: value.line)
+        }
+        for (key, needed) in [("targetFile", "file"), ("testFile", "file"), ("testTargetFile", "testFile")] {
+            guard let value = reader[key], reader[needed] == nil else { continue }
+            throw ConfigError(
+                key: "data.\(key)", message: "data.\(key) goes with the inputs, which data.\(needed) names",
                 line: value.line)
         }
         let isPictures = if case .pictures = source { true } else { false }
@@ -278,12 +293,14 @@ extension DataConfiguration {
     /// name.
     package static func source(of text: String) -> Source {
         let endings = [".csv", ".tsv", ".npz", ".gz", ".bin"]
-        guard text.contains("/") || endings.contains(where: text.lowercased().hasSuffix) else {
+        guard
+            text.contains("/") || endings.contains(where: text.lowercased().hasSuffix) || ArrayFile.isNamed(text)
+        else {
             return .named(text, folder: nil)
         }
         var isFolder: ObjCBool = false
         let isThere = FileManager.default.fileExists(atPath: text, isDirectory: &isFolder)
-        return isThere && isFolder.boolValue ? .pictures(text, test: nil) : .file(text, test: nil)
+        return isThere && isFolder.boolValue ? .pictures(text, test: nil) : .file(.init(text), test: nil)
     }
 }
 

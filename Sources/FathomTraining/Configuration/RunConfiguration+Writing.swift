@@ -100,8 +100,10 @@ extension DataConfiguration {
             if let folder { pairs.append(.init("folder", text(folder))) }
             if let count { pairs.append(.init("count", ConfigValue(.int(count)))) }
         case .file(let file, let test):
-            pairs.append(.init("file", text(file)))
-            if let test { pairs.append(.init("testFile", text(test))) }
+            pairs.append(.init("file", text(file.path)))
+            if let targets = file.targets { pairs.append(.init("targetFile", text(targets))) }
+            if let test { pairs.append(.init("testFile", text(test.path))) }
+            if let targets = test?.targets { pairs.append(.init("testTargetFile", text(targets))) }
             if let target { pairs.append(.init("target", text(target))) }
             if !ignore.isEmpty { pairs.append(.init("ignore", ConfigValue(.list(ignore.map(text))))) }
             pairs.append(.init("task", text(task.rawValue)))

@@ -140,7 +140,11 @@ extension RunConfiguration {
             path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
         }
         switch data.source {
-        case .file(let file, let test): resolved.data.source = .file(absolute(file), test: test.map(absolute))
+        case .file(let file, let test):
+            func absolute(_ file: DataConfiguration.File) -> DataConfiguration.File {
+                .init(absolute(file.path), targets: file.targets.map(absolute))
+            }
+            resolved.data.source = .file(absolute(file), test: test.map(absolute))
         case .pictures(let folder, let test):
             resolved.data.source = .pictures(absolute(folder), test: test.map(absolute))
         case .named(let name, let folder): resolved.data.source = .named(name, folder: folder.map(absolute))

@@ -1,0 +1,51 @@
+import FathomData
+import FathomGraph
+import FathomNN
+import FathomRuntime
+
+extension Trace {
+    /// First values with weights rescaled until the products with them have variance 1 on some rows, by a compiled plan.
+    ///
+    /// - Parameters:
+    ///   - values: as ``initialValues(seed:)`` gives them; only weights of ``Initializer/lsuv`` are rescaled.
+    ///   - rows: inputs of the trace's `x`, one after the other.
+    /// - Throws: ``GraphError`` when the trace holds a mistake.
+    package func unitVariance(
+        _ values: [InitialValue], on rows: DataArray, seed: UInt64, team: Team = Team(threads: 1)
+    ) throws(GraphError) -> [InitialValue] {
+        let storage = StateStorage(declarations.map { ($0.path, $0.count) })
+        var plans: [NodeID: Executable] = [:]
+        return try rescaledToUnitVariance(
+            values, inputs: ["x": (shape: rows.shape, values: rows.values)],
+            where: { $0.declaration.initializer.name == Initializer.lsuv.name }
+        ) { node, state throws(GraphError) in
+            for (path, values) in state { storage.set(path, values) }
+            var part = graph
+            (part.outputs, part.updates) = ([("sums", node)], [])
+            let plan =
+                if let known = plans[node] { known } else {
+                    try Executable(part, maxBatch: rows.rowCount, state: storage, team: team)
+                }
+            plans[node] = plan
+            rows.values.withUnsafeBytes { source in
+                _ = plan.withInput("x", batch: rows.rowCount) { $0.copyMemory(from: source) }
+            }
+            plan.setScalar("random.step", Int32(1))
+            plan.setSeed(seed)
+            try plan.run(batch: rows.rowCount)
+            return plan.output("sums", batch: rows.rowCount).map(Double.init)
+        }
+    }
+}
+
+extension Dataset {
+    /// The rows on which training rescales the weights of ``Initializer/lsuv``: 128, evenly spaced, so that where rows are in
+    /// the order of their classes all of these are met.
+    package var unitVarianceRows: DataArray {
+        let count = min(128, rowCount)
+        var values: [Float] = []
+        values.reserveCapacity(count * inputs.rowSize)
+        for i in 0..<count { values.append(contentsOf: inputs.row(i * rowCount / count)) }
+        return DataArray(unchecked: values, shape: [count] + inputs.rowShape)
+    }
+}
