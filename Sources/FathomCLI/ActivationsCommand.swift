@@ -9,7 +9,8 @@ struct ActivationsCommand: ParsableCommand {
         commandName: "activations", abstract: "List activation functions with their facts, or plot them.",
         discussion: """
             Facts are computed from each formula: the gains are the factors on weights of variance 1/fan-in that keep the
-            scale of values (forward) and of gradients (backward).
+            scale of values (forward) and of gradients (backward). The layer prelu, which learns its slope, starts as
+            'leakyRelu(0.25)'; maxout is no function of one number and has no facts.
 
             Examples:
               fathom activations

@@ -22,6 +22,8 @@ enum Corpus {
             _ = try NPZReader.read(path: path)
         } else if path.hasSuffix(".cifar") {
             _ = try CIFARReader.read(paths: [path])
+        } else if path.hasSuffix(".csv") || path.hasSuffix(".csv.gz") {
+            _ = try CSVReader.read(path: path)
         } else {
             _ = try IDXReader.read(path: path)
         }
@@ -210,6 +212,20 @@ enum Corpus {
     @Test func idxLabels() throws {
         #expect(try IDXReader.readLabels(path: Corpus.folder + "/good/labels.idx") == [3, 1, 4, 1, 5])
         #expect(throws: FormatError.self) { try IDXReader.readLabels(path: Corpus.folder + "/good/kind8.idx") }
+    }
+
+    @Test(arguments: ["table", "members"]) func csvPacked(name: String) throws {
+        let options = CSVOptions(target: .last)
+        let plain = try CSVReader.read(path: Corpus.folder + "/good/table.csv", options: options)
+        #expect(plain.inputs.shape == [3000, 5])
+        #expect(Array(plain.inputs.row(2999)) == [74.875, 1, 0, 0, 8997])
+        let path = Corpus.folder + "/good/\(name).csv.gz"
+        for packed in [try CSVReader.read(path: path, options: options), try Dataset.read(path: path)] {
+            #expect(packed.inputs.shape == plain.inputs.shape)
+            #expect(packed.inputs.values.map(\.bitPattern) == plain.inputs.values.map(\.bitPattern))
+            #expect(packed.labels == plain.labels && packed.classNames == ["a", "b"])
+            #expect(packed.featureNames == plain.featureNames)
+        }
     }
 
     @Test func cifarPlanesAreInterleaved() throws {

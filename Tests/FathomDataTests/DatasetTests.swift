@@ -198,6 +198,97 @@ import Testing
         }
     }
 
+    private func moments(_ values: [Double]) -> (mean: Double, deviation: Double) {
+        let mean = values.reduce(0, +) / Double(values.count)
+        let square = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
+        return (mean, square.squareRoot())
+    }
+
+    /// Whether numbers have the mean and the deviation of normal ones, within five standard errors of each.
+    private func isNormal(_ values: [Double], mean: Double, deviation: Double) -> Bool {
+        let (found, error) = (moments(values), deviation / Double(values.count).squareRoot())
+        return abs(found.mean - mean) < 5 * error && abs(found.deviation - deviation) < 5 * error / 2.0.squareRoot()
+    }
+
+    @Test func moonsAreTwoHalfCircles() throws {
+        let moons = try SyntheticSets.moons(count: 301, noise: 0, seed: 5)
+        let labels = try #require(moons.labels)
+        #expect(moons.classNames == ["upper", "lower"])
+        for moon in 0..<2 {
+            let rows = labels.indices.filter { Int(labels[$0]) == moon }
+            #expect(rows.count == 151 - moon)
+            // The upper one stands around the origin; turned about (1/2, 1/4), the lower one is the same.
+            let points = rows.map { row -> (x: Double, y: Double) in
+                let (x, y) = (Double(moons.inputs.values[2 * row]), Double(moons.inputs.values[2 * row + 1]))
+                return moon == 0 ? (x: x, y: y) : (x: 1 - x, y: 0.5 - y)
+            }
+            for (x, y) in points { #expect(abs(hypot(x, y) - 1) < 1e-6 && y > -1e-6) }
+            // From one end to the other, and over the top.
+            #expect(points.contains { $0.x < -0.99 } && points.contains { $0.x > 0.99 })
+            #expect(points.contains { $0.y > 0.99 })
+        }
+        // One seed draws the same points with noise or without, so that the noise is what lies between them.
+        let bare = try SyntheticSets.moons(count: 4000, noise: 0, seed: 2)
+        let noisy = try SyntheticSets.moons(count: 4000, noise: 0.3, seed: 2)
+        #expect(noisy.labels == bare.labels)
+        let between = zip(noisy.inputs.values, bare.inputs.values).map { Double($0) - Double($1) }
+        #expect(isNormal(between, mean: 0, deviation: 0.3))
+    }
+
+    @Test func blobsAreNormalAroundTheirCentres() throws {
+        let (classes, perClass, spread) = (4, 2500, 0.7)
+        // Without spread a point is its centre.
+        let centres = try SyntheticSets.blobs(count: classes, classes: classes, dimensions: 3, spread: 0, seed: 9)
+        #expect(centres.labels == [0, 1, 2, 3])
+        #expect(centres.inputs.values.allSatisfy { abs($0) <= 10 })
+        #expect(Set(centres.inputs.values).count == 3 * classes)
+        let blobs = try SyntheticSets.blobs(
+            count: classes * perClass, classes: classes, dimensions: 3, spread: spread, seed: 9)
+        let labels = try #require(blobs.labels)
+        for blob in 0..<classes {
+            let rows = labels.indices.filter { Int(labels[$0]) == blob }
+            #expect(rows.count == perClass)
+            for axis in 0..<3 {
+                let centre = Double(centres.inputs.values[3 * blob + axis])
+                let values = rows.map { Double(blobs.inputs.values[3 * $0 + axis]) }
+                #expect(isNormal(values, mean: centre, deviation: spread), "blob \(blob), axis \(axis)")
+            }
+        }
+    }
+
+    @Test func sineIsTheSineOverOnePeriod() throws {
+        func columns(_ data: Dataset) throws -> (x: [Double], y: [Double]) {
+            guard case .values(let targets) = data.targets else { throw DataError.cancelled }
+            return (data.inputs.values.map(Double.init), targets.values.map(Double.init))
+        }
+        let (x, y) = try columns(SyntheticSets.sine(count: 500, noise: 0, seed: 3))
+        #expect(x.count == 500 && y.count == 500)
+        for (x, y) in zip(x, y) { #expect(abs(x) < Double.pi + 1e-6 && abs(y - sin(x)) < 1e-6) }
+        // Uniform between −π and π: deviation π/√3, and points near both ends.
+        #expect(x.contains { $0 < -3.1 } && x.contains { $0 > 3.1 })
+        #expect(abs(moments(x).mean) < 0.4 && abs(moments(x).deviation - Double.pi / 3.0.squareRoot()) < 0.15)
+        let noisy = try columns(SyntheticSets.sine(count: 5000, noise: 0.2, seed: 4))
+        #expect(isNormal(zip(noisy.x, noisy.y).map { $1 - sin($0) }, mean: 0, deviation: 0.2))
+    }
+
+    @Test func sameSeedSameBits() throws {
+        func bits(_ data: Dataset) -> [UInt32] {
+            var values = data.inputs.values
+            if case .values(let targets) = data.targets { values += targets.values }
+            return values.map(\.bitPattern)
+        }
+        let sets: [(UInt64) throws(DataError) -> Dataset] = [
+            { seed throws(DataError) in try SyntheticSets.moons(count: 40, noise: 0.2, seed: seed) },
+            { seed throws(DataError) in try SyntheticSets.blobs(count: 40, classes: 3, seed: seed) },
+            { seed throws(DataError) in try SyntheticSets.sine(count: 40, noise: 0.1, seed: seed) },
+        ]
+        for make in sets {
+            let (first, again, other) = (try make(7), try make(7), try make(8))
+            #expect(bits(again) == bits(first) && again.labels == first.labels)
+            #expect(bits(other) != bits(first))
+        }
+    }
+
     @Test func noiseHasItsMoments() throws {
         let noise = try SyntheticSets.noise(count: 10_000, dimensions: 10, mean: 3, deviation: 2)
         let values = noise.inputs.values.map(Double.init)

@@ -1,5 +1,6 @@
 import FathomGraph
 import FathomNN
+import FathomReference
 import Testing
 
 /// Facts computed from formulas against numbers computed elsewhere (a 200-point Gauss–Hermite rule, closed forms).
@@ -105,6 +106,22 @@ import Testing
         #expect(try ActivationFacts(.relu6).kinks == [0, 6])
         #expect(try ActivationFacts(.tanh).kinks.isEmpty)
         #expect(try ActivationFacts(Activation("own") { abs($0 - 0.3) }).kinks.count == 1)
+    }
+
+    /// Before training a PReLU is the leaky ReLU that the trace notes in its place.
+    @Test(arguments: [0.1, 0.25]) func preluHasTheFactsOfItsFirstSlope(_ slope: Double) throws {
+        let layer = try TracedLayer(PReLU(initialSlope: slope), [4])
+        #expect(layer.trace.activationUses.count == 1)
+        let use = try #require(layer.trace.activationUses.first)
+        #expect(use.input == layer.input.id && use.output == layer.output.id)
+        let facts = try ActivationFacts(use.activation)
+        #expect(try facts == ActivationFacts(.leakyRelu(slope: slope)))
+        #expect(abs(facts.meanSquare - (1 + slope * slope) / 2) < 1e-12)
+        #expect(abs(facts.meanSquareSlope - (1 + slope * slope) / 2) < 1e-12)
+        let x = ReferenceTensor(shape: [2, 4], values: [-3, -0.5, 0, 2, 1e-3, -1e-3, 7, -11])
+        let y = try layer.run(x, state: layer.initialState()).output.values
+        let curve = try ActivationCurve(use.activation)(x.values).values
+        #expect(zip(y, curve).allSatisfy { abs($0 - $1) < 1e-6 })
     }
 
     @Test func everyElementwiseActivationHasFactsAndOthersSayWhyNot() throws {

@@ -104,6 +104,31 @@ import Testing
                     weight[2] / ints("dimension")[0], dimension: ints("dimension")[0],
                     iterations: ints("iterations")[0],
                     differentiatingRouting: golden.number("exact") == 1))
+        case "preActivation", "postActivation":
+            let units = golden.output.shape[1]
+            let isNormalizing = golden.number("normalizing") != 0
+            return block(
+                golden.kind == "preActivation"
+                    ? Residual.preActivation(units, normalizing: isNormalizing)
+                    : Residual.postActivation(units, normalizing: isNormalizing))
+        case "normalizedProjection":
+            let units = golden.output.shape[1]
+            return block(
+                Residual(shortcut: .normalizedProjection, activation: .relu) {
+                    Dense(units); BatchNorm(); ReLU(); Dense(units); BatchNorm()
+                })
+        case "stridedResidual":
+            let shape = golden.parameters?["convolution1.weight"]?.shape ?? []
+            let (toOurs, stride) = ([2, 3, 1, 0], ints("stride"))
+            return Match(
+                layer: Residual {
+                    Convolution(shape[0], kernel: [shape[2], shape[3]], stride: stride, padding: .explicit([1]))
+                    Tanh()
+                }, orders: ["convolution1.weight": toOurs, "projection.weight": toOurs], channelsFirst: true)
+        case "highway":
+            return Match(
+                layer: Highway(weight[0] / 2, activation: .tanh, kernel: taps.isEmpty ? nil : taps),
+                orders: order.merging(["projection.weight": [1, 0]]) { a, _ in a }, channelsFirst: !taps.isEmpty)
         case "layerNorm": return Match(layer: LayerNorm(epsilon: epsilon, affine: isAffine), names: scaled)
         case "rmsNorm": return Match(layer: RMSNorm(epsilon: epsilon), names: scaled)
         case "embedding":
@@ -117,7 +142,22 @@ import Testing
         }
     }
 
-    static let cases = ((try? FunctionGolden.load("layers.json")) ?? []).filter { match($0) != nil }
+    /// A block of two dense layers, normalised or not. The names are the same there but for those of a norm's numbers.
+    private static func block(_ layer: Residual) -> Match {
+        var match = Match(layer: layer)
+        for dense in ["dense1", "dense2", "projection"] { match.orders["\(dense).weight"] = [1, 0] }
+        for norm in ["batchNorm1", "batchNorm2", "projection.norm"] {
+            for (theirs, ours) in [
+                "weight": "scale", "bias": "shift", "running_mean": "mean", "running_var": "variance",
+            ] {
+                match.names["\(norm).\(theirs)"] = "\(norm).\(ours)"
+            }
+        }
+        return match
+    }
+
+    static let all = (try? FunctionGolden.load("layers.json")) ?? []
+    static let cases = all.filter { match($0) != nil }
 
     static func transposed(_ x: ReferenceTensor, _ axes: [Int]) -> ReferenceTensor {
         var strides = [Int](repeating: 1, count: x.shape.count)
@@ -135,7 +175,10 @@ import Testing
         return ReferenceTensor(shape: shape, values: values)
     }
 
-    @Test func theFileIsThere() { #expect(Self.cases.count >= 140) }
+    @Test func theFileIsThereAndEveryCaseIsCompared() {
+        #expect(Self.all.count >= 155)
+        #expect(Self.cases.count == Self.all.count)
+    }
 
     @Test(arguments: cases) func agreesWithPyTorch(_ golden: FunctionGolden) throws {
         let match = Self.match(golden)!

@@ -251,4 +251,94 @@ for iterations in (1, 2, 3):
     for exact in (True, False):
         layer("capsules", f"{iterations} iterations" + (", exact" if exact else ""), m := Capsules(5, 3, 4, 2, iterations, exact), weights(m, r), lambda q: q.normal(3, 5, 3),
               iterations=iterations, exact=exact, dimension=2)
+
+
+# Blocks around which the input is carried: as it is, or through a matrix where the width changes.
+class Carrying(nn.Module):
+    def __init__(self, i, u):
+        super().__init__()
+        if i != u:
+            self.projection = nn.Linear(i, u, bias=False)
+
+    def carried(self, x):
+        return self.projection(x) if hasattr(self, "projection") else x
+
+
+class PreActivation(Carrying):
+    """He et al. 2016: normalisation and activation before each product, nothing after the sum."""
+
+    def __init__(self, i, u, normalizing=True):
+        super().__init__(i, u)
+        self.batchNorm1, self.batchNorm2 = (nn.BatchNorm1d(i), nn.BatchNorm1d(u)) if normalizing else (nn.Identity(), nn.Identity())
+        self.dense1, self.dense2 = nn.Linear(i, u), nn.Linear(u, u)
+
+    def forward(self, x):
+        y = self.dense1(F.relu(self.batchNorm1(x)))
+        return self.carried(x) + self.dense2(F.relu(self.batchNorm2(y)))
+
+
+class PostActivation(Carrying):
+    """He et al. 2015: normalisation after each product, activations between and after the sum."""
+
+    def __init__(self, i, u, normalizing=True):
+        super().__init__(i, u)
+        self.batchNorm1, self.batchNorm2 = (nn.BatchNorm1d(u), nn.BatchNorm1d(u)) if normalizing else (nn.Identity(), nn.Identity())
+        self.dense1, self.dense2 = nn.Linear(i, u), nn.Linear(u, u)
+
+    def forward(self, x):
+        y = F.relu(self.batchNorm1(self.dense1(x)))
+        return F.relu(self.carried(x) + self.batchNorm2(self.dense2(y)))
+
+
+class NormalizedProjection(PostActivation):
+    def __init__(self, i, u):
+        super().__init__(i, u)
+        self.projection.norm = nn.BatchNorm1d(u)
+
+    def carried(self, x):
+        return self.projection.norm(self.projection(x))
+
+
+class StridedResidual(nn.Module):
+    def __init__(self, c, o, k, stride):
+        super().__init__()
+        self.convolution1 = nn.Conv2d(c, o, k, stride, k // 2)
+        self.projection = nn.Conv2d(c, o, 1, stride, bias=False)
+
+    def forward(self, x):
+        return self.projection(x) + torch.tanh(self.convolution1(x))
+
+
+class Highway(Carrying):
+    """Srivastava et al. 2015; the rows of `weight` are those of H, then those of T."""
+
+    def __init__(self, i, u, k=None):
+        super().__init__(i, u)
+        self.weight, self.bias, self.k = nn.Parameter(torch.zeros(2 * u, i, *(k or ()))), nn.Parameter(torch.zeros(2 * u)), k
+
+    def forward(self, x):
+        if self.k:
+            sums = F.conv2d(x, self.weight, self.bias, padding=[n // 2 for n in self.k])
+            h, t = sums.chunk(2, 1)
+            carried = self.carried(x.movedim(1, -1)).movedim(-1, 1)
+        else:
+            h, t = F.linear(x, self.weight, self.bias).chunk(2, -1)
+            carried = self.carried(x)
+        h, t = torch.tanh(h), torch.sigmoid(t)
+        return h * t + carried * (1 - t)
+
+
+r = Random("shortcuts")
+for i, u in ((4, 4), (3, 5), (5, 2)):
+    layer("preActivation", f"{i} to {u}", m := PreActivation(i, u), weights(m, r), lambda q: q.normal(6, i), **BN)
+    layer("postActivation", f"{i} to {u}", m := PostActivation(i, u), weights(m, r), lambda q: q.normal(6, i), **BN)
+    layer("highway", f"{i} to {u}", m := Highway(i, u), weights(m, r), lambda q: q.normal(4, i))
+layer("preActivation", "3 to 5 without norms", m := PreActivation(3, 5, False), weights(m, r), lambda q: q.normal(6, 3), normalizing=0)
+layer("postActivation", "3 to 5 without norms", m := PostActivation(3, 5, False), weights(m, r), lambda q: q.normal(6, 3), normalizing=0)
+layer("preActivation", "3 to 5, evaluation", m := PreActivation(3, 5), weights(m, r), lambda q: q.normal(6, 3), eval=True, **BN)
+layer("normalizedProjection", "3 to 5", m := NormalizedProjection(3, 5), weights(m, r), lambda q: q.normal(6, 3), **BN)
+layer("stridedResidual", "2 to 4, [5, 4] by 2", m := StridedResidual(2, 4, 3, 2), weights(m, r), lambda q: q.normal(2, 2, 5, 4), stride=2)
+layer("highway", "rows of 3 to 5", m := Highway(3, 5), weights(m, r), lambda q: q.normal(2, 4, 3))
+layer("highway", "2 channels, 3 x 3", m := Highway(2, 2, (3, 3)), weights(m, r), lambda q: q.normal(2, 2, 4, 3))
+layer("highway", "2 to 3 channels, 3 x 1", m := Highway(2, 3, (3, 1)), weights(m, r), lambda q: q.normal(2, 2, 4, 3))
 write("layers.json", cases, torch=torch.__version__)

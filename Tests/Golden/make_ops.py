@@ -62,6 +62,11 @@ for op, fn in COMPARE.items():
     for a, b in PAIRS[:5]:
         add(op, label(a, b), lambda r: [r.integers(3, *a).astype(np.float32), r.integers(3, *b).astype(np.float32)], fn, grad=False)
     add(op, "extremes", grid, fn, grad=False)
+for op, fn in (("logicalAnd", torch.logical_and), ("logicalOr", torch.logical_or)):
+    for a, b in PAIRS[:5]:
+        add(op, label(a, b), lambda r: [r.booleans(*a), r.booleans(*b)], fn, grad=False)
+for a in ((), (7,), (3, 4), (0, 3)):
+    add("logicalNot", label(a), lambda r: [np.asarray(r.booleans(*a))], torch.logical_not, grad=False)
 for c, a, b in (((3, 4), (3, 4), (3, 4)), ((3, 1), (4,), (3, 4)), ((4,), (3, 4), ()), ((2, 1, 3), (4, 1), (1, 3)), ((1,), (1,), (1,))):
     add("select", label(c, a, b), lambda r: [r.booleans(*c), r.normal(*a), r.normal(*b)], torch.where)
 add("select", "the branch not taken is not finite", lambda r: [np.array([True, False, True]), np.array([1, np.nan, 2], np.float32),
@@ -77,6 +82,20 @@ for op, fn in REDUCE.items():
         for keep in (False, True) if len(shape) > 2 else (False,):
             add(op, f"{label(shape)} over {axes}{' keep' * keep}", lambda r: [r.distinct(*shape)], lambda x: fn(x, dim=axes, keepdim=keep),
                 axes=axes, keepDims=keep)
+
+
+def prod(x, axes, keep):
+    for a in axes:
+        x = x.prod(a, keepdim=True)
+    return x if keep else x.squeeze(tuple(axes))
+
+
+for shape, axes in AXES:
+    for keep in (False, True) if len(shape) > 2 else (False,):
+        add("prod", f"{label(shape)} over {axes}{' keep' * keep}", lambda r: [r.away(*shape)], lambda x: prod(x, axes, keep), axes=axes, keepDims=keep)
+add("prod", "zeros", lambda r: [np.array([[2, 3, 4, -5, 6], [2, 0, 4, -5, 6], [2, 0, 4, 0, 6], [0, 0, 0, 0, 0], [-0.0, 3, 4, 5, 6]], np.float32)],
+    lambda x: x.prod(1), axes=[1], keepDims=False)
+add("prod", "empty [0,3] over [0]", lambda r: [np.zeros((0, 3), np.float32)], lambda x: x.prod(0), axes=[0], keepDims=False)
 for op, fn in (("var", torch.var), ("std", torch.std)):
     for shape, axes in AXES:
         n = np.prod([shape[i] for i in axes])
@@ -85,6 +104,9 @@ for op, fn in (("var", torch.var), ("std", torch.std)):
         for c in (0, 1):
             add(op, f"{label(shape)} over {axes} correction {c}", lambda r: [r.normal(*shape) + np.float32(0.5)],
                 lambda x: fn(x, dim=axes, correction=c), axes=axes, keepDims=False, correction=c)
+for c in (0, 1):
+    add("std", f"a constant row, correction {c}", lambda r: [np.array([[2, 2, 2, 2], [1, 2, 3, 5]], np.float32)],
+        lambda x: torch.std(x, dim=[1], correction=c), axes=[1], keepDims=False, correction=c)
 add("var", "far from zero", lambda r: [r.normal(4, 9) + np.float32(1000)], lambda x: torch.var(x, dim=[1], correction=0), axes=[1], keepDims=False, correction=0)
 add("sum", "empty [0,3] over [0]", lambda r: [np.zeros((0, 3), np.float32)], lambda x: x.sum(dim=[0]), axes=[0], keepDims=False)
 add("sum", "wide range", lambda r: [np.array([[1e8, 1, -1e8, 1], [3e38, 3e38, -3e38, -3e38]], np.float32)], lambda x: x.sum(dim=[1]), grad=False, axes=[1], keepDims=False)
@@ -95,6 +117,7 @@ ROWS = np.array([[1000, 1000, 1000, 1000], [-1000, -1001, -1002, -1003], [1e4, -
                  [-inf, -inf, -inf, 3], [3.4e38, 3.4e38, 0, -3.4e38], [1e-45, -1e-45, 0, -0.0], [nan, 1, 2, 3], [inf, 1, 2, 3]], np.float32)
 for op in ("sum", "mean", "amax", "amin", "logsumexp"):
     add(op, "extremes", lambda r: [ROWS], lambda x: REDUCE[op](x, dim=[1]), grad=False, axes=[1], keepDims=False)
+add("prod", "extremes", lambda r: [ROWS], lambda x: x.prod(1), grad=False, axes=[1], keepDims=False)
 add("logsumexp", "all -inf, and both infinities", lambda r: [np.array([[-inf, -inf], [-inf, inf], [inf, inf]], np.float32)],
     lambda x: torch.logsumexp(x, dim=[1]), grad=False, axes=[1], keepDims=False)
 for op, fn in (("softmax", torch.softmax), ("logSoftmax", torch.log_softmax)):

@@ -2,6 +2,14 @@ import Foundation
 
 /// The cases of `Tests/Golden/ops.json`; its README says what the fields mean.
 public enum GoldenOps {
+    /// Operations of the file that are no primitive: functions of `Tensor`, whose tests compare every case of them. The
+    /// tests of the graph compare every case of all others.
+    public static let composites: Set<String> = [
+        "mean", "prod", "var", "std", "logsumexp", "softmax", "logSoftmax", "clamp", "reverse", "oneHot", "topK",
+        "topKIndices", "split", "reciprocal", "square", "relu", "argmin", "sort", "logicalAnd", "logicalOr",
+        "logicalNot",
+    ]
+
     public struct Tensor: Sendable {
         public let shape: [Int]
         public let dtype: String

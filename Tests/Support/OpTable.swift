@@ -259,6 +259,13 @@ extension OpTable {
             OpCase("\(f) i32[33]", differentiable: false) { b throws(GraphError) in
                 try b.graph.compare(f, b.operand([33], .integers), b.operand([33], .integers))
             },
+            OpCase("\(f) bool[33]", differentiable: false) { b throws(GraphError) in
+                try b.graph.compare(f, b.operand([33], .flags), b.operand([33], .flags))
+            },
+            OpCase("\(f) bool[.batch, 5], false", differentiable: false) { b throws(GraphError) in
+                let x = try b.operand([.batch, 5], .flags)
+                return try b.graph.compare(f, x, b.graph.add(.constant(0), type: TensorType(.bool, [.batch, 5])))
+            },
             OpCase("\(f) specials", differentiable: false) { b throws(GraphError) in
                 let n = Domain.specials.count
                 let x = try b.operand([.fixed(n), 1], .cycle(Domain.specials))
@@ -275,6 +282,15 @@ extension OpTable {
         } + [
             OpCase("i32[9]", differentiable: false) { b throws(GraphError) in
                 try b.graph.select(b.operand([9], .flags), b.operand([9], .bits), b.operand([9], .bits))
+            },
+            // Both and either of two conditions.
+            OpCase("bool[.batch, 5], both", differentiable: false) { b throws(GraphError) in
+                let (x, y) = (try b.operand([.batch, 5], .flags), try b.operand([.batch, 5], .flags))
+                return try b.graph.select(x, y, x)
+            },
+            OpCase("bool[.batch, 5], either", differentiable: false) { b throws(GraphError) in
+                let (x, y) = (try b.operand([.batch, 5], .flags), try b.operand([.batch, 5], .flags))
+                return try b.graph.select(x, x, y)
             },
             OpCase("one value twice", linearIn: [[1]]) { b throws(GraphError) in
                 let c = try b.operand([9], .flags)

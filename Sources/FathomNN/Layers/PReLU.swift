@@ -3,6 +3,9 @@ import FathomGraph
 /// x for positive x, else a learnt slope · x (He et al. 2015).
 ///
 /// Any shape → the same. Parameter `slope`: [1], or [features] with one slope for each feature.
+///
+/// Automatic initialisation, inspection and diagnosis go by the facts of what it is before training, a leaky ReLU of
+/// `initialSlope`.
 public struct PReLU: Layer {
     /// Whether each feature of the last axis has a slope of its own, instead of one slope for all.
     public let isPerFeature: Bool

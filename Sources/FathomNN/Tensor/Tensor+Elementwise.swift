@@ -29,7 +29,8 @@ extension Tensor {
     /// Every element with its sign turned.
     public static prefix func - (a: Tensor) -> Tensor { a.unary(.neg) }
 
-    // Comparisons, element by element; the result is a `bool` tensor for ``replacing(with:where:)`` or a cast.
+    // Comparisons, element by element; the result is a `bool` tensor for ``replacing(with:where:)``, a cast, or logic
+    // (`.&`, `.|`, `.!`).
     /// Whether a < b; false where either is NaN. Both have one element type, and shapes broadcast, as for all comparisons.
     public static func .< (a: Tensor, b: Tensor) -> Tensor { compare(.less, a, b) }
     /// Whether a ≤ b; false where either is NaN.
@@ -50,9 +51,63 @@ extension Tensor {
     public static func .> (a: Tensor, b: Double) -> Tensor { a .> a.scalar(b) }
     /// Whether an element of a `float32` tensor is at least a number; false for NaN.
     public static func .>= (a: Tensor, b: Double) -> Tensor { a .>= a.scalar(b) }
+    /// Whether an element of a `float32` tensor is a number; false for NaN.
+    public static func .== (a: Tensor, b: Double) -> Tensor { a .== a.scalar(b) }
+    /// Whether an element of a `float32` tensor is another than a number; true for NaN.
+    public static func .!= (a: Tensor, b: Double) -> Tensor { a .!= a.scalar(b) }
+    /// Whether a number is below an element of a `float32` tensor; false for NaN.
+    public static func .< (a: Double, b: Tensor) -> Tensor { b.scalar(a) .< b }
+    /// Whether a number is at most an element of a `float32` tensor; false for NaN.
+    public static func .<= (a: Double, b: Tensor) -> Tensor { b.scalar(a) .<= b }
+    /// Whether a number is above an element of a `float32` tensor; false for NaN.
+    public static func .> (a: Double, b: Tensor) -> Tensor { b.scalar(a) .> b }
+    /// Whether a number is at least an element of a `float32` tensor; false for NaN.
+    public static func .>= (a: Double, b: Tensor) -> Tensor { b.scalar(a) .>= b }
+    /// Whether a number is an element of a `float32` tensor; false for NaN.
+    public static func .== (a: Double, b: Tensor) -> Tensor { b.scalar(a) .== b }
+    /// Whether a number is another than an element of a `float32` tensor; true for NaN.
+    public static func .!= (a: Double, b: Tensor) -> Tensor { b.scalar(a) .!= b }
 
     private static func compare(_ f: Op.Comparison, _ a: Tensor, _ b: Tensor) -> Tensor {
         record([a, b], op: "\(f)") { g, x throws(GraphError) in try g.compare(f, x[0], x[1]) }
+    }
+
+    // Logic, element by element, of what comparisons give. `.&` and `.|` bind as `&&` and `||` do, weaker than a
+    // comparison; one of two but not both is `.!=`.
+    /// Whether both hold. Both are `bool`, and shapes broadcast, as for all logic.
+    public static func .& (a: Tensor, b: Tensor) -> Tensor {
+        logic("and", [a, b]) { g, x throws(GraphError) in try g.select(x[0], x[1], x[0]) }
+    }
+    /// Whether one of the two holds, or both.
+    public static func .| (a: Tensor, b: Tensor) -> Tensor {
+        logic("or", [a, b]) { g, x throws(GraphError) in try g.select(x[0], x[0], x[1]) }
+    }
+    /// Whether the condition does not hold.
+    public static prefix func .! (a: Tensor) -> Tensor {
+        logic("not", [a]) { g, x throws(GraphError) in
+            try g.compare(.equal, x[0], g.add(.constant(0), type: TensorType(.bool, g.shape(of: x[0]))))
+        }
+    }
+
+    /// What `result` makes of conditions brought to one shape.
+    private static func logic(
+        _ op: String, _ operands: [Tensor], _ result: (inout Graph, [NodeID]) throws(GraphError) -> NodeID
+    ) -> Tensor {
+        record(operands, op: op) { g, x throws(GraphError) in
+            var common = Shape.scalar
+            for id in x {
+                guard g[id].type.element == .bool, let joined = Shape.broadcasting(common, g.shape(of: id)) else {
+                    throw GraphError(
+                        op: op, operands: x.map { g[$0].type },
+                        message: "takes conditions whose shapes broadcast together",
+                        hint: "compare, or cast to bool first")
+                }
+                common = joined
+            }
+            var conditions: [NodeID] = []
+            for id in x { conditions.append(try g.broadcast(id, to: common)) }
+            return try result(&g, conditions)
+        }
     }
 
     /// This tensor where the condition is false, `other` where it holds; all three broadcast.

@@ -62,6 +62,45 @@ extension Tensor {
         return reshaped(to: dims)
     }
 
+    /// Without an axis of extent 1, which ``expandingShape(at:)`` would bring back (`squeeze` in NumPy and PyTorch).
+    ///
+    /// Another extent is an error, and so is the batch axis.
+    public func squeezingShape(at axis: Int) -> Tensor {
+        guard let a = resolve(axis, op: "squeezingShape") else { return poison }
+        guard shape[a] == .fixed(1) else {
+            trace.fail(
+                GraphError(
+                    op: "squeezingShape", operands: [type].compactMap { $0 },
+                    message: "axis \(a) has the extent \(shape[a]), not 1",
+                    hint: "reduce over the axis, or slice one element out of it first"))
+            return poison
+        }
+        return reshaped(to: shape.removing(axes: [a]).dims)
+    }
+
+    /// The elements of some axes in the opposite order (`flip` in NumPy and PyTorch).
+    ///
+    /// The batch axis, whose extent is not known, and one of more than 2²⁴ elements are errors.
+    public func reversed(alongAxes axes: [Int]) -> Tensor {
+        guard let axes = resolve(axes, op: "reverse") else { return poison }
+        var result = self
+        for axis in axes {
+            // Places are counted in floats, which are exact that far.
+            guard let extent = shape[axis].fixedValue, extent <= 1 << 24 else {
+                trace.fail(
+                    GraphError(
+                        op: "reverse", operands: [type].compactMap { $0 },
+                        message: "axis \(axis) is the batch axis, whose extent is not known, or too long",
+                        hint: "apply it along an axis of at most 2^24 elements"))
+                return poison
+            }
+            if extent < 2 { continue }
+            let places = Double(extent - 1) - trace.indices([.fixed(extent)], axis: 0).cast(to: .float32)
+            result = result.gathering(atIndices: places.cast(to: .int32), axis: axis)
+        }
+        return result
+    }
+
     /// The elements `start, start + step, …` below `end` along an axis; negative bounds count from the end.
     public func sliced(axis: Int, from start: Int = 0, to end: Int? = nil, step: Int = 1) -> Tensor {
         guard let a = resolve(axis, op: "slice") else { return poison }
@@ -161,8 +200,11 @@ extension Tensor {
         }
     }
 
-    /// The `count` largest along the last axis, largest first, and their indices.
-    public func topK(_ count: Int) -> (values: Tensor, indices: Tensor) {
+    /// The `count` largest along an axis, largest first, or the smallest, smallest first, and their indices.
+    ///
+    /// NaN counts as largest.
+    public func topK(_ count: Int, axis: Int = -1, largest: Bool = true) -> (values: Tensor, indices: Tensor) {
+        guard let a = resolve(axis, op: "topK") else { return (poison, poison) }
         guard count >= 0 else {
             trace.fail(
                 GraphError(
@@ -170,8 +212,8 @@ extension Tensor {
                     hint: "take 0 or more"))
             return (poison, poison)
         }
-        let indices = argSorted(descending: true).sliced(axis: -1, to: count)
-        return (gathering(along: -1, indices: indices), indices)
+        let indices = argSorted(axis: a, descending: largest).sliced(axis: a, to: count)
+        return (gathering(along: a, indices: indices), indices)
     }
 
     /// Running totals along an axis.

@@ -5,14 +5,10 @@ extension Tensor {
     private func reduced(
         _ name: String, _ axes: [Int]?, _ keeping: Bool, _ op: @escaping ([Int]) -> Op
     ) -> Tensor {
-        var resolved: [Int] = []
-        for axis in axes ?? Array(0..<rank) {
-            guard let a = resolve(axis, op: name) else { return poison }
-            resolved.append(a)
-        }
+        guard let axes = resolve(axes, op: name) else { return poison }
         return Tensor.record([self], op: name) { g, x throws(GraphError) in
-            let y = try g.add(op(resolved), [x[0]])
-            return keeping ? try g.reshape(y, to: g.shape(of: x[0]).keeping(axes: resolved)) : y
+            let y = try g.add(op(axes), [x[0]])
+            return keeping ? try g.reshape(y, to: g.shape(of: x[0]).keeping(axes: axes)) : y
         }
     }
 
@@ -37,14 +33,71 @@ extension Tensor {
         return total / elementCount(alongAxes: axes)
     }
 
-    /// The variance about the mean, in two passes.
+    /// The product of the elements (`prod` in NumPy and PyTorch), 1 where there are none.
     ///
-    /// - Parameter unbiased: divide by n − 1 instead of n.
-    public func variance(alongAxes axes: [Int]? = nil, unbiased: Bool = false, keepingAxes: Bool = false) -> Tensor {
+    /// Its gradient is right at zeros too, since nothing is divided. The batch axis, whose extent is not known, is an
+    /// error.
+    public func product(alongAxes axes: [Int]? = nil, keepingAxes: Bool = false) -> Tensor {
+        guard let axes = resolve(axes, op: "product") else { return poison }
+        return Tensor.record([self], op: "product") { g, x throws(GraphError) in
+            let type = g[x[0]].type
+            guard type.element == .float32 else {
+                throw GraphError(
+                    op: "product", operands: [type], message: "the operand must be f32", hint: "cast it first")
+            }
+            var y = x[0]
+            for axis in axes {
+                guard var extent = type.shape[axis].fixedValue else {
+                    throw GraphError(
+                        op: "product", operands: [type],
+                        message: "axis \(axis) is the batch axis, whose extent is not known",
+                        hint: "apply it along another axis")
+                }
+                if extent == 0 {
+                    y = try g.constant(1, g.shape(of: y).keeping(axes: [axis]))
+                    continue
+                }
+                // One half times the other until one element is left: few nodes, and a gradient in linear time. What an
+                // odd extent leaves over is multiplied in at the end.
+                var left: [NodeID] = []
+                while extent > 1 {
+                    let half = extent / 2
+                    if extent % 2 == 1 {
+                        left.append(try g.add(.slice(axis: axis, start: extent - 1, end: extent, step: 1), [y]))
+                    }
+                    let low = try g.add(.slice(axis: axis, start: 0, end: half, step: 1), [y])
+                    let high = try g.add(.slice(axis: axis, start: half, end: 2 * half, step: 1), [y])
+                    y = try g.mul(low, high)
+                    extent = half
+                }
+                for one in left { y = try g.mul(y, one) }
+            }
+            return keepingAxes ? y : try g.reshape(y, to: type.shape.removing(axes: axes))
+        }
+    }
+
+    /// The variance about the mean, in two passes; NaN where the divisor is 0.
+    ///
+    /// - Parameter correction: what is taken off the number of elements to divide by: 0 for the variance of these very
+    ///   numbers (NumPy's default), 1 for an estimate, without bias, for what they are drawn from (PyTorch's default).
+    public func variance(
+        alongAxes axes: [Int]? = nil, correction: Double = 0, keepingAxes: Bool = false
+    ) -> Tensor {
         let centred = self - mean(alongAxes: axes, keepingAxes: true)
         let total = (centred * centred).sum(alongAxes: axes, keepingAxes: keepingAxes)
         let count = elementCount(alongAxes: axes)
-        return total / (unbiased ? count - 1 : count)
+        return total / (correction == 0 ? count : count - correction)
+    }
+
+    /// The root of ``variance(alongAxes:correction:keepingAxes:)``, `std` in NumPy and PyTorch; its gradient is 0 where
+    /// all elements are equal.
+    public func standardDeviation(
+        alongAxes axes: [Int]? = nil, correction: Double = 0, keepingAxes: Bool = false
+    ) -> Tensor {
+        let variance = self.variance(alongAxes: axes, correction: correction, keepingAxes: keepingAxes)
+        // The root's slope at 0 is infinite, and infinity times the 0 behind it would be NaN.
+        let isNone = variance .== 0
+        return sqrt(variance.replacing(with: scalar(1), where: isNone)).replacing(with: scalar(0), where: isNone)
     }
 
     /// How many elements the axes hold, as a float scalar counted when the step runs.
@@ -56,6 +109,12 @@ extension Tensor {
     public func argMax(axis: Int = -1) -> Tensor {
         guard let a = resolve(axis, op: "argMax") else { return poison }
         return Tensor.record([self]) { g, x throws(GraphError) in try g.add(.argMax(axis: a), [x[0]]) }
+    }
+
+    /// The `int32` index of the first smallest element along an axis; NaN counts as smallest.
+    public func argMin(axis: Int = -1) -> Tensor {
+        guard let a = resolve(axis, op: "argMin") else { return poison }
+        return (-self).argMax(axis: a)
     }
 
     /// ln Σ eˣ along an axis, shifted by the maximum so that nothing overflows; −∞ for a row of −∞.

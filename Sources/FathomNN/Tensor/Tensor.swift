@@ -85,6 +85,23 @@ public struct Tensor {
         return a
     }
 
+    /// Axes counted from the front, all of them for `nil`; records a mistake when one does not exist or repeats.
+    package func resolve(_ axes: [Int]?, op: String) -> [Int]? {
+        var resolved: [Int] = []
+        for axis in axes ?? Array(0..<rank) {
+            guard let a = resolve(axis, op: op) else { return nil }
+            resolved.append(a)
+        }
+        guard Set(resolved).count == resolved.count else {
+            trace.fail(
+                GraphError(
+                    op: op, operands: [type].compactMap { $0 }, message: "axes \(resolved) repeat",
+                    hint: "name each axis once"))
+            return nil
+        }
+        return resolved
+    }
+
     package var poison: Tensor { Tensor(trace: trace, id: nil) }
 
     /// A constant that broadcasts against this tensor.

@@ -239,6 +239,22 @@ def idx():
     put("bad", "huge-claim.idx.gz", gz(idx_file(8, u8, dims=(60000, 28, 28))))
 
 
+def csv():
+    """Long enough that unpacking it takes several chunks."""
+    colours = ["red", '"light, blue"', "grün"]
+    lines = ["length,colour,width,kind"]
+    lines += ["%r,%s,%d,%s" % (i / 8 - 300, colours[i % 3], 3 * i, "ab"[i % 2]) for i in range(3000)]
+    text = "\n".join(lines).encode() + b"\n"
+    put("good", "table.csv", text)
+    put("good", "table.csv.gz", gz(text))
+    # Two members, the first of which ends within a number.
+    cut = text.index(b"-275.") + 3
+    put("good", "members.csv.gz", gz(text[:cut]) + gz(text[cut:]))
+    put("bad", "truncated.csv.gz", gz(text)[:-9])
+    put("bad", "crc.csv.gz", gz(text)[:-8] + b"\0\0\0\0" + gz(text)[-4:])
+    put("bad", "short-inside.csv.gz", gz(text[:-3] + b"\n"))
+
+
 def cifar():
     # 251 does not divide a plane, so that the planes differ.
     record = bytes([3]) + bytes(i % 251 for i in range(3072))
@@ -272,5 +288,6 @@ if __name__ == "__main__":
     bad_npy()
     zips()
     idx()
+    csv()
     cifar()
     archive()
