@@ -96,8 +96,14 @@ let package = Package(
                 "FathomTestSupport",
             ]),
         .testTarget(name: "FathomNNTests", dependencies: ["FathomNN", "FathomReference", "FathomTestSupport"]),
-        .testTarget(name: "FathomDataTests", dependencies: ["FathomData"], exclude: ["Corpus"]),
-        .testTarget(name: "FathomTrainingTests", dependencies: ["FathomTraining", "CAllocations"]),
+        .testTarget(
+            name: "FathomDataTests", dependencies: ["FathomData", "FathomTestSupport"], exclude: ["Corpus"]),
+        .testTarget(
+            name: "FathomTrainingTests",
+            dependencies: [
+                "FathomTraining", "CAllocations", "FathomTestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         .testTarget(
             name: "FathomDiagnosisTests", dependencies: ["FathomDiagnosis", "FathomTestSupport"], exclude: ["Cases"]),
         .testTarget(name: "FathomLabTests", dependencies: ["FathomLab", "FathomTestSupport"]),

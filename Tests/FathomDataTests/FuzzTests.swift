@@ -1,49 +1,18 @@
 import FathomData
+import FathomTestSupport
 import Testing
 
 /// Random damage to good files. Whatever comes of it, a reader must return or throw; a trap ends the test run.
 ///
 /// The longer search by libFuzzer is in the package Fuzz at the root of the repository.
 @Suite struct FuzzTests {
-    /// One to four changes: a bit, a byte, a number at its limits, a cut, an insertion, a piece copied elsewhere.
-    private static func mutate(_ seed: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
-        var bytes = seed
-        func place(_ generator: inout SeededGenerator) -> Int {
-            Int(generator.next(below: UInt64(max(1, bytes.count))))
-        }
-        for _ in 0...Int(generator.next(below: 4)) {
-            // Half of the damage goes to the first bytes, where the headers are.
-            var at = place(&generator)
-            if generator.next(below: 2) == 0 { at = min(at, Int(generator.next(below: 96))) }
-            guard at < bytes.count else { continue }
-            switch generator.next(below: 7) {
-            case 0: bytes[at] ^= 1 << UInt8(generator.next(below: 8))
-            case 1: bytes[at] = UInt8(truncatingIfNeeded: generator.next())
-            case 2:
-                let extremes: [UInt8] = [0, 0xFF, 0x7F, 0x80]
-                let value = extremes[Int(generator.next(below: 4))]
-                for index in at..<min(bytes.count, at + 1 << Int(generator.next(below: 4))) { bytes[index] = value }
-            case 3: bytes.removeSubrange(at...)
-            case 4:
-                let count = Int(generator.next(below: 16))
-                bytes.insert(contentsOf: (0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next()) }, at: at)
-            case 5: bytes.removeSubrange(at..<min(bytes.count, at + 1 + Int(generator.next(below: 16))))
-            default:
-                let from = place(&generator)
-                let piece = Array(bytes[from..<min(bytes.count, from + Int(generator.next(below: 64)))])
-                bytes.insert(contentsOf: piece, at: at)
-            }
-        }
-        return bytes
-    }
-
     private static func search(
         _ seeds: [[UInt8]], count: Int, _ read: (borrowing RawSpan) throws(FormatError) -> Void
     ) -> (accepted: Int, refused: Int) {
         var generator = SeededGenerator(seed: 2026)
         var accepted = 0
         for index in 0..<count {
-            let bytes = mutate(seeds[index % seeds.count], &generator)
+            let bytes = damaged(seeds[index % seeds.count], using: &generator)
             do throws(FormatError) {
                 try read(bytes.span.bytes)
                 accepted += 1

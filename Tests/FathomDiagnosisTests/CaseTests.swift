@@ -1,6 +1,7 @@
 import FathomData
 import FathomDiagnosis
 import FathomNN
+import FathomTestSupport
 import FathomTraining
 import Foundation
 import Testing
@@ -105,6 +106,36 @@ struct CaseReadingTests {
         let cases = try CaseFile(json: Data(text.utf8)).cases
         #expect(cases.count == 2)
         #expect((try? cases[1].get())?.id == "one")
+    }
+
+    /// Damaged bytes of a file: every case is read or refused with a reason; a trap ends the test run.
+    @Test func damagedFiles() throws {
+        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Cases/more.json")
+        let line = try String(contentsOf: path, encoding: .utf8).split(separator: "\n").first {
+            $0.hasPrefix("{\"id\"")
+        }
+        let one = try #require(line)
+        let seed = Array("{\"cases\": [\(one.last == "," ? one.dropLast() : one)]}".utf8)
+        #expect(try CaseFile(json: Data(seed)).cases[0].get().id == "rate-too-low")
+        let words = ["\"", "{", "}", "[", "]", ",", ":", "null", "true", "-1", "1e999", "0.5", "\\u", "\\", " "]
+        var random = SeededGenerator(seed: 9)
+        var (files, cases, read) = (0, 0, 0)
+        for _ in 0..<3000 {
+            do throws(CaseError) {
+                for one in try CaseFile(json: Data(damaged(seed, words: words, using: &random))).cases {
+                    switch one {
+                    case .success: read += 1
+                    case .failure(let error):
+                        cases += 1
+                        #expect(!error.key.isEmpty && !error.message.isEmpty)
+                    }
+                }
+            } catch {
+                files += 1
+                #expect(error.id == "file" && !error.message.isEmpty)
+            }
+        }
+        #expect(files > 1000 && cases > 10 && read > 20, "\(files) files and \(cases) cases refused, \(read) read")
     }
 
     /// Numbers and words of a case replaced at random: an outcome each time, never a trap.

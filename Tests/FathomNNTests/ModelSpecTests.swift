@@ -34,6 +34,7 @@ import Testing
         ("leakyRelu(0.2)", "leakyRelu slope=0.2"), ("leaky_relu slope=0.2", "leakyRelu slope=0.2"),
         ("dense(64, tanh)", "dense 64, tanh"), ("highway tanh gateBias=-2", "highway activation=tanh gateBias=-2"),
         ("highway 32 elu(0.5)", "highway units=32 activation=elu(alpha=0.5)"), ("reshape 4x-1", "reshape 4x-1"),
+        ("reshape 2147483647x1", "reshape 2147483647x1"),
         ("dense 8 initializer=normal(0, 0.01) name=first", "dense 8 initializer=normal(0.0, 0.01) name=first"),
         (
             "parallel sum [dense 4, sequential [dense 4, relu]]",

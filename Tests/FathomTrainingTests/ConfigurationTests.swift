@@ -94,7 +94,11 @@ import Testing
         #expect(try RunConfiguration(yaml: run.yaml) == run)
     }
 
-    @Test(arguments: ["yes", "1", "1e3", "true", "null", "", "a: b", "- x", "\"q\"", "ä\n\u{1}", "*x", "#c", "~", "-"])
+    @Test(
+        arguments: [
+            "yes", "1", "1e3", "true", "null", "", "a: b", "- x", "\"q\"", "ä\n\u{1}", "*x", "#c", "~", "-",
+            "del\u{7F}", "next\u{85}line", "line\u{2028}end", "\u{FEFF}mark", "\u{FFFE}",
+        ])
     func textsSurviveWriting(_ text: String) throws {
         let tree = ConfigValue(.map([.init("k", ConfigValue(.list([ConfigValue(.text(text)), "y"])))]))
         var back = try ConfigurationText.parse(ConfigurationText.text(tree))
@@ -104,6 +108,21 @@ import Testing
         }
         back = try #require(items.first)
         #expect(back.content == .text(text))
+    }
+
+    /// A model in one line nests deeper in a file than it looks.
+    @Test func deepModelsSurviveWriting() throws {
+        let line = String(repeating: "residual [", count: 60) + "relu" + String(repeating: "]", count: 60)
+        let run = try RunConfiguration(yaml: "data: digits\nmodel: \"\(line)\"\n")
+        #expect(try RunConfiguration(yaml: run.yaml) == run)
+    }
+
+    /// The least integer has no absolute value.
+    @Test func extremeNumbersSurviveWriting() throws {
+        let text =
+            "data: {name: digits, scaling: {mean: [-9223372036854775808, 1e300], std: [1e-300, 1]}}\nmodel: dense 1\n"
+        let run = try RunConfiguration(yaml: text)
+        #expect(try RunConfiguration(yaml: run.yaml) == run)
     }
 
     /// A mistake, the key that must be named, its line, and a word the message must contain.

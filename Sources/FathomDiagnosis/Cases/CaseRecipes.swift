@@ -32,6 +32,11 @@ enum CaseRecipes {
     /// Rows that may be made at most.
     private static let limit = 200_000
 
+    /// No more rows than memory has room for.
+    private static func bounded(_ rows: Int, columns: Int) -> Int {
+        min(rows, limit, max(1, (1 << 26) / max(1, columns)))
+    }
+
     // MARK: Literal arrays
 
     /// `X=[[1,1],[1,0]] y=[0,1]`, or two lists of any other names, the inputs first: `c=[-40,8] f=[-40,46]`.
@@ -94,7 +99,7 @@ enum CaseRecipes {
             let bounds = Keras.numbers(String(drawn.2).filter { $0 != " " }), bounds.count == 2
         {
             let columns = drawn.3.flatMap { Int($0) } ?? 1
-            let rows = min(rowCount(text) ?? 1000, limit, max(1, (1 << 26) / max(1, columns)))
+            let rows = bounded(rowCount(text) ?? 1000, columns: columns)
             let isNormal = drawn.1 == "N"
             inputs = (0..<rows).map { _ in
                 (0..<columns).map { _ in
@@ -109,7 +114,7 @@ enum CaseRecipes {
             let given = Int(drawn.2), given > 0
         {
             let columns = drawn.3.flatMap { Int($0) } ?? 1
-            let rows = min(given, limit, max(1, (1 << 26) / max(1, columns)))
+            let rows = bounded(given, columns: columns)
             let isNormal = drawn.1 == "randn" || drawn.1 == "normal"
             inputs = (0..<rows).map { _ in
                 (0..<columns).map { _ in isNormal ? random.normal() : random.uniform() }
@@ -211,7 +216,7 @@ enum CaseRecipes {
             )
             let places = (0..<centres).map { _ in (0..<columns).map { _ in 20 * random.uniform() - 10 } }
             let spread = option("cluster_std", otherwise: 1)
-            for row in 0..<rows {
+            for row in 0..<bounded(rows, columns: columns) {
                 table.inputs.append(places[row % centres].map { $0 + spread * random.normal() })
                 table.targets.append([Double(row % centres)])
             }
@@ -221,11 +226,12 @@ enum CaseRecipes {
             let classes = count("n_classes", otherwise: 2, most: 1000)
             let clusters = count("n_clusters_per_class", otherwise: 2, most: 100)
             let apart = option("class_sep", otherwise: 1)
+            guard classes * clusters * informative <= 1 << 22 else { return nil }
             // Clusters around corners of a cube, as scikit-learn's.
             let places = (0..<classes * clusters).map { cluster in
                 (0..<informative).map { ((cluster >> ($0 % 20)) & 1 == 0 ? -apart : apart) }
             }
-            for row in 0..<rows {
+            for row in 0..<bounded(rows, columns: columns) {
                 let cluster = row % places.count
                 var point = places[cluster].map { $0 + random.normal() }
                 while point.count < columns { point.append(random.normal()) }
@@ -237,7 +243,7 @@ enum CaseRecipes {
             let classes = count("n_classes", otherwise: text.contains(/(?:^|[^\d.])1 class/) ? 1 : 5, most: 100)
             // Words of documents: each label has its own frequencies.
             let words = (0..<classes).map { _ in (0..<columns).map { _ in random.uniform() } }
-            for _ in 0..<rows {
+            for _ in 0..<bounded(rows, columns: columns) {
                 let labels = (0..<classes).map { _ in random.uniform() < (classes == 1 ? 2.0 / 3 : 0.4) }
                 var weights = [Double](repeating: labels.contains(true) ? 0 : 1, count: columns)
                 for (label, isOn) in labels.enumerated() where isOn {
@@ -261,7 +267,7 @@ enum CaseRecipes {
             let columns = count("n_features", otherwise: 100, most: 1000)
             let informative = min(columns, count("n_informative", otherwise: 10, most: columns))
             let slopes = (0..<columns).map { $0 < informative ? 100 * random.uniform() : 0 }
-            for _ in 0..<rows {
+            for _ in 0..<bounded(rows, columns: columns) {
                 let point = (0..<columns).map { _ in random.normal() }
                 table.inputs.append(point)
                 table.targets.append([zip(point, slopes).reduce(noise * random.normal()) { $0 + $1.0 * $1.1 }])
@@ -281,7 +287,7 @@ enum CaseRecipes {
             let count = match.1.hasPrefix("10^") ? Int(pow(10, Double(match.1.dropFirst(3)) ?? 0)) : Int(match.1) ?? 0
             let columns = Int(match.2) ?? 0
             let value: Double = match.3 == "ones" ? 1 : 0
-            let rows = min(count, limit, (1 << 26) / max(1, columns))
+            let rows = bounded(count, columns: columns)
             table.inputs += [[Double]](repeating: [Double](repeating: value, count: columns), count: rows)
             table.targets += [[Double]](repeating: [Double(match.4) ?? 0], count: rows)
         }
@@ -301,8 +307,9 @@ enum CaseRecipes {
     /// `11 inline rows, labels 0..3`: rows that stood in the source's program and are not given.
     private static func unknownRows(_ labelled: LabelledCase, _ notes: inout CaseNotes) -> Table? {
         let text = labelled.data.how
-        guard let m = text.firstMatch(of: /(\d{1,5}) inline rows/), let rows = Int(m.1), rows > 0 else { return nil }
+        guard let m = text.firstMatch(of: /(\d{1,5}) inline rows/), let given = Int(m.1), given > 0 else { return nil }
         let columns = labelled.inputShape.reduce(1, *)
+        let rows = bounded(given, columns: columns)
         var labels = 0...1
         if let m = text.firstMatch(of: /labels? (\d{1,3})\.\.(\d{1,3})/), let low = Int(m.1), let high = Int(m.2),
             low <= high

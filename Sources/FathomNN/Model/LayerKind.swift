@@ -301,7 +301,7 @@ extension OptionValue {
     /// As one word.
     var word: String {
         if case .numbers(let v) = self {
-            v.map { OptionValue.number($0).description }.joined(separator: "x")
+            v.map { x in Int(exactly: x).map { "\($0)" } ?? "\(x)" }.joined(separator: "x")
         } else {
             description
         }

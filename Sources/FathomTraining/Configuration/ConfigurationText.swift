@@ -8,7 +8,10 @@ import Yams
 public enum ConfigurationText {
     static let maximumBytes = 1 << 20
     static let maximumValues = 100_000
+    /// Brackets open at once.
     static let maximumDepth = 64
+    /// Values inside one another: of 64 layers inside one another, each is written as up to three.
+    static let maximumLevels = 200
 
     /// Reads a text.
     ///
@@ -76,7 +79,7 @@ public enum ConfigurationText {
     private static func convert(_ node: Node, depth: Int, _ budget: inout Int) throws(ConfigError) -> ConfigValue {
         let line = node.mark?.line
         budget -= 1
-        guard budget > 0, depth <= maximumDepth else {
+        guard budget > 0, depth <= maximumLevels else {
             throw ConfigError(key: "configuration", message: "the configuration is too large or too deep", line: line)
         }
         switch node {
@@ -215,6 +218,20 @@ public enum ConfigurationText {
                 0x30...0x39 ~= byte || 0x41...0x5A ~= byte || 0x61...0x7A ~= byte
                     || ["-", "_", ".", "/"].contains { UInt8(ascii: $0) == byte }
             }
-        return isHarmless ? text : StrictJSON.literal(text)
+        return isHarmless ? text : quoted(text)
+    }
+
+    /// In quotes, and escaped where YAML, other than JSON, refuses a sign or takes it for the end of a line.
+    private static func quoted(_ text: String) -> String {
+        var quoted = ""
+        for scalar in StrictJSON.literal(text).unicodeScalars {
+            switch scalar.value {
+            case 0x7F...0x9F, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF:
+                let digits = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted
     }
 }

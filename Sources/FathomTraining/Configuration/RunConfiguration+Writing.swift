@@ -31,7 +31,7 @@ extension OptionValue {
 extension ConfigValue {
     /// A number, whole where it is.
     static func some(_ number: Double) -> ConfigValue {
-        if let whole = Int(exactly: number), abs(whole) < 1 << 53 { return ConfigValue(.int(whole)) }
+        if let whole = Int(exactly: number), whole.magnitude < 1 << 53 { return ConfigValue(.int(whole)) }
         return ConfigValue(.number(number))
     }
 }

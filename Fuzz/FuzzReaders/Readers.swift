@@ -2,7 +2,7 @@ import FathomData
 import Foundation
 
 /// One reader: it must return or throw, whatever the bytes are.
-typealias Reader = @Sendable (borrowing RawSpan) throws(FormatError) -> Void
+typealias Reader = @Sendable (borrowing RawSpan) throws -> Void
 
 /// Large pictures that are sound take long and say nothing new.
 private let pictureLimits: Limits = {
@@ -11,21 +11,22 @@ private let pictureLimits: Limits = {
     return limits
 }()
 
-private let readers: [String: Reader] = [
-    "npy": { bytes throws(FormatError) in
+/// Readers of data files; those of text and of checkpoints are beside this file.
+private let dataReaders: [String: Reader] = [
+    "npy": { bytes in
         _ = try NPYReader.parse(bytes, file: "f")
         _ = try NPYReader.parseLabels(bytes, file: "f")
     },
-    "npz": { bytes throws(FormatError) in _ = try NPZReader.parse(bytes, file: "f") },
-    "idx": { bytes throws(FormatError) in
+    "npz": { bytes in _ = try NPZReader.parse(bytes, file: "f") },
+    "idx": { bytes in
         _ = try IDXReader.parse(bytes, file: "f")
         _ = try IDXReader.parseLabels(bytes, file: "f")
     },
-    "png": { bytes throws(FormatError) in _ = try PictureReader.parse(bytes, file: "f", limits: pictureLimits) },
-    "jpeg": { bytes throws(FormatError) in _ = try PictureReader.parse(bytes, file: "f", limits: pictureLimits) },
-    "cifar": { bytes throws(FormatError) in _ = try CIFARReader.parse(bytes, file: "f") },
-    "tar": { bytes throws(FormatError) in _ = try TarReader.files(bytes, file: "f", limits: Limits()) },
-    "csv": { bytes throws(FormatError) in
+    "png": { bytes in _ = try PictureReader.parse(bytes, file: "f", limits: pictureLimits) },
+    "jpeg": { bytes in _ = try PictureReader.parse(bytes, file: "f", limits: pictureLimits) },
+    "cifar": { bytes in _ = try CIFARReader.parse(bytes, file: "f") },
+    "tar": { bytes in _ = try TarReader.files(bytes, file: "f", limits: Limits()) },
+    "csv": { bytes in
         // The first byte chooses the options, so that all of them are searched.
         let choice = bytes.byteCount > 0 ? bytes.unsafeLoad(fromByteOffset: 0, as: UInt8.self) : 0
         var options = CSVOptions(target: choice & 1 == 0 ? nil : .last)
@@ -38,6 +39,7 @@ private let readers: [String: Reader] = [
 ]
 
 let reader: Reader = {
+    let readers = dataReaders.merging(textReaders) { $1 }.merging(checkpointReaders) { $1 }
     let name = ProcessInfo.processInfo.environment["FATHOM_FUZZ"] ?? ""
     guard let reader = readers[name] else {
         fatalError("FATHOM_FUZZ must be one of \(readers.keys.sorted().joined(separator: ", "))")
