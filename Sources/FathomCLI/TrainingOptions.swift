@@ -64,14 +64,11 @@ struct TrainingOptions: ParsableArguments {
             return value
         }
         if let data {
-            let key =
-                switch DataConfiguration.source(of: data) {
-                case .named: "name"
-                case .file: "file"
-                case .pictures: "folder"
-                }
             // Another source; what was said of the old one's files does not hold for it.
-            set("data", ConfigValue(.map([.init(key, ConfigValue(.text(data)))])))
+            set("data", DataConfiguration.spelledOut(data))
+        } else if case .text(let word)? = tree["data"]?.content {
+            // So that what follows may be set beside it.
+            set("data", DataConfiguration.spelledOut(word))
         }
         if let targets { set("data.targetFile", ConfigValue(.text(targets))) }
         if let model { set("model", ConfigValue(.text(model))) }

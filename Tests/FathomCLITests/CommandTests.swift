@@ -239,6 +239,26 @@ struct Program {
         }
     }
 
+    /// `data` may be one word in the file, and is changed by flags all the same.
+    @Test func aFileOfDataIsChangedByFlags() throws {
+        try Program.inFolder { folder in
+            let rows = (0..<40).map { "\($0),\(2 * $0)" }.joined(separator: "\n")
+            try "a,b\n\(rows)\n".write(toFile: folder + "/t.csv", atomically: true, encoding: .utf8)
+            try "data: t.csv\nmodel: dense 1\n".write(toFile: folder + "/c.yaml", atomically: true, encoding: .utf8)
+            let result = try Program.run(
+                ["train", "c.yaml", "--epochs", "1", "--set", "data.test=0.5", "--out", "run"], in: folder)
+            #expect(result.code == 0, "\(result.errors)")
+            let written = try RunConfiguration(
+                yaml: String(contentsOfFile: folder + "/run/config.yaml", encoding: .utf8))
+            #expect(written.data.test == 0.5)
+            guard case .file(let file, nil) = written.data.source else {
+                Issue.record("\(written.data.source)")
+                return
+            }
+            #expect(file.path.hasSuffix("/t.csv"))
+        }
+    }
+
     @Test func divergingExitsWithOne() throws {
         try Program.inFolder { folder in
             let result = try Program.run(

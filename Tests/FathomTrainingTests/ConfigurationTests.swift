@@ -117,6 +117,21 @@ import Testing
         #expect(try RunConfiguration(yaml: run.yaml) == run)
     }
 
+    /// What is not the optimiser's own counts wherever it stands, and in any spelling.
+    @Test(arguments: [
+        "{name: adam, beta1: 0.8, clip: {globalNorm: 1}, average: 0.9}",
+        "{adam: {beta1: 0.8, clip: {globalNorm: 1}}, average: 0.9}",
+        "{adam: {beta1: 0.8}, clip: {global_norm: 1}, average: 0.9}",
+        "{Name: adam, beta1: 0.8, Clip: {globalNorm: 1}, AVERAGE: 0.9}",
+    ])
+    func settingsAroundAnOptimizer(_ text: String) throws {
+        let run = try RunConfiguration(yaml: "data: digits\nmodel: dense 10\noptimizer: \(text)\n")
+        #expect(run.optimization.optimizer.name == "adam")
+        #expect(run.optimization.optimizer.options == ["beta1": .number(0.8)])
+        #expect(run.optimization.clipping == .globalNorm(1))
+        #expect(run.optimization.average == 0.9)
+    }
+
     /// The least integer has no absolute value.
     @Test func extremeNumbersSurviveWriting() throws {
         let text =
@@ -141,6 +156,11 @@ import Testing
         ("data: digits\nmodel: dense 10\nloss: crossEntropi\n", "crossEntropi", 3, "unknown loss"),
         ("data: digits\nmodel: dense 10\noptimizer:\n  name: adam\n  beta1: 2\n", "optimizer.beta1", 3, "beta1"),
         ("data: digits\nmodel: dense 10\noptimizer: {name: adam, clip: {globalNorm: .nan}}\n", "clip", 3, "positive"),
+        (
+            "data: digits\nmodel: dense 10\nloss: {labelSmoothing: 0.1}\n", "loss", 3,
+            "needs a name beside 'labelSmoothing'"
+        ),
+        ("data: digits\nmodel: dense 10\noptimizer: {adam: {beta: 0.8}}\n", "beta", 3, "beta1"),
         ("data: digits\nmodel: dense 10\nmetrics: [accuracy, acuracy]\n", "acuracy", 3, "accuracy"),
         ("data: {name: digits, file: x.csv}\nmodel: dense 10\n", "data", 1, "one of"),
         ("data: {name: digits, scaling: std}\nmodel: dense 10\n", "data.scaling", 1, "standardize"),

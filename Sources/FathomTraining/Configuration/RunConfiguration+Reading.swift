@@ -50,6 +50,22 @@ extension RunConfiguration {
     }
 }
 
+extension ConfigValue {
+    /// The pairs of a mapping that chooses by name: of `adam: {beta1: 0.8}` those of `{name: adam, beta1: 0.8}`.
+    fileprivate var choicePairs: [Pair] {
+        guard case .map(let pairs) = content else { return [] }
+        guard let first = pairs.first, !pairs.contains(where: { ConfigurationReader.isSame($0.key, "name") }) else {
+            return pairs
+        }
+        let name = Pair("name", ConfigValue(.text(first.key), line: first.value.line))
+        switch first.value.content {
+        case .map(let options): return [name] + options + pairs.dropFirst()
+        case .null: return [name] + pairs.dropFirst()
+        default: return pairs
+        }
+    }
+}
+
 extension RunConfiguration.Choice {
     /// Reads `adam`, `{name: adam, beta1: 0.8}` or `adam: {beta1: 0.8}`.
     init(_ value: ConfigValue, path: String, without others: Set<String> = []) throws(ConfigError) {
@@ -58,22 +74,19 @@ extension RunConfiguration.Choice {
         }
         switch value.content {
         case .text(let name): self.init(name)
-        case .map(var pairs):
-            let inner = pairs.first?.value
-            if let first = pairs.first, !pairs.contains(where: { $0.key == "name" }) {
-                // `adam: {beta1: 0.8}`
-                let head = [ConfigValue.Pair("name", ConfigValue(.text(first.key)))]
-                switch first.value.content {
-                case .map(let options): pairs = head + options + pairs.dropFirst()
-                case .null: pairs = head + pairs.dropFirst()
-                default: break
-                }
+        case .map:
+            let pairs = value.choicePairs
+            guard let name = pairs.first(where: { ConfigurationReader.isSame($0.key, "name") })?.value else {
+                throw ConfigError(
+                    key: path, message: "\(path) needs a name\(pairs.first.map { " beside '\($0.key)'" } ?? "")",
+                    line: value.line)
             }
-            guard let name = pairs.first(where: { $0.key == "name" })?.value, case .text(let text) = name.content else {
-                throw wrong(inner ?? value, path, "a name, or a mapping with a name")
+            guard case .text(let text) = name.content else {
+                throw wrong(name, "\(path).name", "a name")
             }
             var options: [String: OptionValue] = [:]
-            for pair in pairs where pair.key != "name" && !others.contains(pair.key) {
+            for pair in pairs
+            where !(others.union(["name"])).contains(where: { ConfigurationReader.isSame($0, pair.key) }) {
                 let key = "\(path).\(pair.key)"
                 switch pair.value.content {
                 case .int(let number): options[pair.key] = .number(Double(number))
@@ -117,8 +130,10 @@ extension RunConfiguration.Optimization {
         self.init()
         optimizer = try RunConfiguration.Choice(value, path: "optimizer", without: Self.keys)
         _ = try optimizer.checked { name, options throws(ConfigError) in try OptimizerTable.named(name, options) }
-        guard case .map(let pairs) = value.content else { return }
-        let own = ConfigValue(.map(pairs.filter { Self.keys.contains($0.key) }), line: value.line)
+        let pairs = value.choicePairs.filter { pair in
+            Self.keys.contains { ConfigurationReader.isSame($0, pair.key) }
+        }
+        let own = ConfigValue(.map(pairs), line: value.line)
         let reader = try ConfigurationReader(own, path: "optimizer", allowed: Self.keys.sorted())
         maximize = try reader.flag("maximize") ?? false
         average = try reader.number("average", "a number from 0 up to but not including 1") { $0 >= 0 && $0 < 1 }
@@ -283,6 +298,17 @@ extension DataConfiguration {
         }
         if let value = reader["augment"] { augmentation = try Augmentation(value) }
         count = try reader.count("count", from: 2, to: 1 << 30)
+    }
+
+    /// The mapping that one word for data stands for: `{name: digits}` for `digits`.
+    package static func spelledOut(_ text: String) -> ConfigValue {
+        let key =
+            switch source(of: text) {
+            case .named: "name"
+            case .file: "file"
+            case .pictures: "folder"
+            }
+        return ConfigValue(.map([.init(key, ConfigValue(.text(text)))]))
     }
 
     private static func isSide(_ number: Double) -> Bool {
