@@ -41,6 +41,7 @@ struct EvaluateCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
+        guard data != nil || targets == nil else { throw UsageError("--targets goes with the inputs, as --data") }
         let model = try TrainedModel(run: folder, checkpoint)
         for rejection in model.rejected { Terminal.warning("\(rejection)") }
         let dataset: Dataset

@@ -20,7 +20,7 @@ extension Trace {
             where: { $0.declaration.initializer.name == Initializer.lsuv.name }
         ) { node, state throws(GraphError) in
             for (path, values) in state { storage.set(path, values) }
-            var part = graph
+            var part = self.graph
             (part.outputs, part.updates) = ([("sums", node)], [])
             let plan =
                 if let known = plans[node] { known } else {

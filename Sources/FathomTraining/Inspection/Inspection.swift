@@ -1,3 +1,4 @@
+import FathomData
 import FathomGraph
 import FathomNN
 import FathomRuntime

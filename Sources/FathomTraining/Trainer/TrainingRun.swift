@@ -141,10 +141,10 @@ extension RunConfiguration {
         }
         switch data.source {
         case .file(let file, let test):
-            func absolute(_ file: DataConfiguration.File) -> DataConfiguration.File {
+            func located(_ file: DataConfiguration.File) -> DataConfiguration.File {
                 .init(absolute(file.path), targets: file.targets.map(absolute))
             }
-            resolved.data.source = .file(absolute(file), test: test.map(absolute))
+            resolved.data.source = .file(located(file), test: test.map(located))
         case .pictures(let folder, let test):
             resolved.data.source = .pictures(absolute(folder), test: test.map(absolute))
         case .named(let name, let folder): resolved.data.source = .named(name, folder: folder.map(absolute))
