@@ -277,10 +277,10 @@ import Testing
             if case .values(let targets) = data.targets { values += targets.values }
             return values.map(\.bitPattern)
         }
-        let sets: [(UInt64) throws(DataError) -> Dataset] = [
-            { seed throws(DataError) in try SyntheticSets.moons(count: 40, noise: 0.2, seed: seed) },
-            { seed throws(DataError) in try SyntheticSets.blobs(count: 40, classes: 3, seed: seed) },
-            { seed throws(DataError) in try SyntheticSets.sine(count: 40, noise: 0.1, seed: seed) },
+        let sets: [(UInt64) throws -> Dataset] = [
+            { seed in try SyntheticSets.moons(count: 40, noise: 0.2, seed: seed) },
+            { seed in try SyntheticSets.blobs(count: 40, classes: 3, seed: seed) },
+            { seed in try SyntheticSets.sine(count: 40, noise: 0.1, seed: seed) },
         ]
         for make in sets {
             let (first, again, other) = (try make(7), try make(7), try make(8))

@@ -326,7 +326,7 @@ private func mistake(_ body: (Trace, Tensor) -> Tensor) -> GraphError? {
         let y = tensor([4], [1, 2, 4, 9])
         #expect(try run([y]) { $0[0].variance() }.values == [9.5])
         #expect(try run([y]) { $0[0].variance(correction: 1, keepingAxes: true) } == tensor([1], [38.0 / 3]))
-        #expect(try run([y]) { $0[0].standardDeviation() }.values == [9.5.squareRoot()])
+        #expect(try run([y]) { $0[0].standardDeviation() }.values == [(9.5).squareRoot()])
         #expect(
             try run([y]) { $0[0].standardDeviation(correction: 1, keepingAxes: true) }
                 == tensor([1], [(38.0 / 3).squareRoot()]))

@@ -97,7 +97,7 @@ import Testing
     @Test(
         arguments: [
             "yes", "1", "1e3", "true", "null", "", "a: b", "- x", "\"q\"", "ä\n\u{1}", "*x", "#c", "~", "-",
-            "del\u{7F}", "next\u{85}line", "line\u{2028}end", "\u{FEFF}mark", "\u{FFFE}",
+            "del\u{7F}", "next\u{85}line", "line\u{2028}end", "a\u{FEFF}mark", "\u{FFFE}",
         ])
     func textsSurviveWriting(_ text: String) throws {
         let tree = ConfigValue(.map([.init("k", ConfigValue(.list([ConfigValue(.text(text)), "y"])))]))
@@ -108,6 +108,12 @@ import Testing
         }
         back = try #require(items.first)
         #expect(back.content == .text(text))
+    }
+
+    /// The parser drops a byte order mark in front of any text.
+    @Test func byteOrderMarksAreNoText() throws {
+        let back = try ConfigurationText.parse("\u{FEFF}k: \"\\ufeff\\ufeff\\ufeffmark\"\n")
+        #expect(back == ConfigValue(.map([.init("k", ConfigValue(.text("mark"), line: 1))]), line: 1))
     }
 
     /// A model in one line nests deeper in a file than it looks.

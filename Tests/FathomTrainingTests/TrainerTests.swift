@@ -316,7 +316,7 @@ import Testing
 
     /// Training scales the weights of `lsuv` on its rows; the others stay as they were drawn.
     @Test func unitVarianceStart() throws {
-        let split = try Digits.load().flattened().split(fraction: 0.8)
+        let split = try Digits.load().flattened().split(fraction: 0.8, seed: 1)
         func start(_ rule: String, seed: UInt64) throws -> (sums: [Double], bias: [Float], last: [Float]) {
             var settings = Trainer.Settings()
             (settings.seed, settings.threads) = (seed, 1)
@@ -330,9 +330,11 @@ import Testing
             let rows = split.train.unitVarianceRows
             var sums: [Double] = []
             for row in 0..<rows.rowCount {
+                let x = Array(rows.row(row))
                 for unit in 0..<24 {
-                    sums.append(
-                        rows.row(row).enumerated().reduce(0) { $0 + Double($1.1) * Double(weights[$1.0 * 24 + unit]) })
+                    var sum = 0.0
+                    for i in x.indices { sum += Double(x[i]) * Double(weights[i * 24 + unit]) }
+                    sums.append(sum)
                 }
             }
             return (sums, try values("dense1.bias"), try values("dense2.weight"))

@@ -83,7 +83,7 @@ public enum ConfigurationText {
             throw ConfigError(key: "configuration", message: "the configuration is too large or too deep", line: line)
         }
         switch node {
-        case .scalar(let scalar): return ConfigValue(content(scalar), line: line)
+        case .scalar(let scalar): return ConfigValue(content(scalar.style, unmarked(scalar.string)), line: line)
         case .sequence(let items):
             var values: [ConfigValue] = []
             for item in items { values.append(try convert(item, depth: depth + 1, &budget)) }
@@ -97,7 +97,7 @@ public enum ConfigurationText {
                 var inner = try convert(value, depth: depth + 1, &budget)
                 // The line of the key: an empty value has none worth naming.
                 inner.line = key.mark?.line ?? inner.line
-                values.append(.init(name.string, inner))
+                values.append(.init(unmarked(name.string), inner))
             }
             return ConfigValue(.map(values), line: line)
         case .alias:
@@ -105,9 +105,14 @@ public enum ConfigurationText {
         }
     }
 
-    private static func content(_ scalar: Node.Scalar) -> ConfigValue.Content {
-        guard scalar.style == .plain || scalar.style == .any else { return .text(scalar.string) }
-        return plain(scalar.string)
+    private static func content(_ style: Node.Scalar.Style, _ text: String) -> ConfigValue.Content {
+        style == .plain || style == .any ? plain(text) : .text(text)
+    }
+
+    /// Without byte order marks in front, of which the parser drops one: the others would be dropped one by one each time
+    /// the text is written and read.
+    private static func unmarked(_ text: String) -> String {
+        String(text.unicodeScalars.drop { $0 == "\u{FEFF}" })
     }
 
     /// What a word without quotes means.
