@@ -72,7 +72,7 @@ struct InspectCommand: ParsableCommand {
         return try Inspection(
             configuration.model.build(), input: trainer.step.data.input, target: trainer.step.data.target,
             loss: trainer.loss, optimizer: trainer.step.optimizer, batch: batch ?? trainer.step.batch,
-            seed: trainer.settings.seed, rows: prepared.split.train.unitVarianceRows)
+            seed: trainer.settings.seed, rows: prepared.split.train)
     }
 
     /// Gradients from the first layer to the last, one line a model.

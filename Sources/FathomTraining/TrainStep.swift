@@ -89,13 +89,14 @@ public final class TrainStep {
     ///   - batch: the largest batch a run may have.
     ///   - microBatches: batches whose gradients are averaged for one update; see ``accumulate(batch:)``.
     ///   - seed: decides initial values and everything random in training.
-    ///   - rows: inputs on which the weights of ``Initializer/lsuv`` are rescaled; without them they stay orthogonal.
+    ///   - rows: data on some of whose rows the weights of ``Initializer/lsuv`` are rescaled; without them they stay
+    ///     orthogonal.
     ///   - probes: what to watch; see ``observation``.
     /// - Throws: ``GraphError`` for the first mistake in the model, the loss or the optimiser's settings.
     public init(
         _ model: any Layer, loss: Loss, optimizer: OptimizerSettings, data: DataShape, batch: Int,
         microBatches: Int = 1,
-        seed: UInt64 = 0, rows: DataArray? = nil, probes: ProbeSettings? = nil, team: Team = Team(),
+        seed: UInt64 = 0, rows: Dataset? = nil, probes: ProbeSettings? = nil, team: Team = Team(),
         options: Executable.Options = Executable.Options()
     ) throws(GraphError) {
         self.model = model
@@ -124,15 +125,9 @@ public final class TrainStep {
         roles = ordered
         storage = StateStorage(ordered.map { ($0.0, $0.2.reduce(1, *)) })
         var initializers: [String: String] = [:]
-        let start = { [storage] (value: InitialValue) in
+        try trace.drawStart(seed: seed, on: rows, team: team) { [storage] value in
             storage.set(value.declaration.path, value.values)
             initializers[value.declaration.path] = value.initializerName
-        }
-        if let rows, rows.rowCount > 0, trace.asksForUnitVariance {
-            let drawn = trace.initialValues(seed: seed)
-            try trace.unitVariance(drawn, on: rows, seed: seed, team: team).forEach(start)
-        } else {
-            trace.drawInitialValues(seed: seed, start)
         }
         self.initializers = initializers
 

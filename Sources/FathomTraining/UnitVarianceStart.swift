@@ -4,20 +4,26 @@ import FathomNN
 import FathomRuntime
 
 extension Trace {
-    /// First values with weights rescaled until the products with them have variance 1 on some rows, by a compiled plan.
+    /// Hands out the first values of training one after the other, as ``drawInitialValues(seed:_:)`` does, with the weights of
+    /// ``Initializer/lsuv`` rescaled until the products with them have variance 1 on some rows, by a compiled plan.
     ///
-    /// - Parameters:
-    ///   - values: as ``initialValues(seed:)`` gives them; only weights of ``Initializer/lsuv`` are rescaled.
-    ///   - rows: inputs of the trace's `x`, one after the other.
+    /// - Parameter data: inputs of the trace's `x`; without rows nothing is rescaled.
     /// - Throws: ``GraphError`` when the trace holds a mistake.
-    package func unitVariance(
-        _ values: [InitialValue], on rows: DataArray, seed: UInt64, team: Team = Team(threads: 1)
-    ) throws(GraphError) -> [InitialValue] {
+    package func drawStart(
+        seed: UInt64, on data: Dataset?, team: Team = Team(threads: 1), _ body: (InitialValue) -> Void
+    ) throws(GraphError) {
+        func isRescaled(_ declaration: StateDeclaration) -> Bool {
+            declaration.initializer.name == Initializer.lsuv.name
+        }
+        guard let data, data.rowCount > 0, declarations.contains(where: isRescaled) else {
+            return drawInitialValues(seed: seed, body)
+        }
+        let rows = data.unitVarianceRows
         let storage = StateStorage(declarations.map { ($0.path, $0.count) })
         var plans: [NodeID: Executable] = [:]
-        return try rescaledToUnitVariance(
-            values, inputs: ["x": (shape: rows.shape, values: rows.values)],
-            where: { $0.declaration.initializer.name == Initializer.lsuv.name }
+        let values = try rescaledToUnitVariance(
+            initialValues(seed: seed), inputs: ["x": (shape: rows.shape, values: rows.values)],
+            where: { isRescaled($0.declaration) }
         ) { node, state throws(GraphError) in
             for (path, values) in state { storage.set(path, values) }
             var part = self.graph
@@ -35,6 +41,7 @@ extension Trace {
             try plan.run(batch: rows.rowCount)
             return plan.output("sums", batch: rows.rowCount).map(Double.init)
         }
+        values.forEach(body)
     }
 }
 

@@ -166,6 +166,8 @@ import Testing
             "data: digits\nmodel: dense 10\nloss: {labelSmoothing: 0.1}\n", "loss", 3,
             "needs a name beside 'labelSmoothing'"
         ),
+        ("data: digits\nmodel: dense 10\noptimizer: {name: adam, Name: sgd}\n", "optimizer.name", 3, "twice"),
+        ("data: digits\nmodel: dense 10\noptimizer: {adam: {name: sgd}}\n", "optimizer.name", 3, "twice"),
         ("data: digits\nmodel: dense 10\noptimizer: {adam: {beta: 0.8}}\n", "beta", 3, "beta1"),
         ("data: digits\nmodel: dense 10\nmetrics: [accuracy, acuracy]\n", "acuracy", 3, "accuracy"),
         ("data: {name: digits, file: x.csv}\nmodel: dense 10\n", "data", 1, "one of"),

@@ -68,7 +68,7 @@ extension Setup {
         parameters = trace.declarations.reduce(0) { $0 + ($1.role == .parameter ? $1.count : 0) }
         inspection = try? Inspection(
             model, input: shape.input, target: shape.target, loss: loss, optimizer: optimizer, batch: max(batch, 2),
-            seed: training.seed, rows: train.unitVarianceRows)
+            seed: training.seed, rows: train)
         yardstick = Yardstick(train: train, heldOut: prepared.split.validation ?? prepared.split.test)
     }
 }

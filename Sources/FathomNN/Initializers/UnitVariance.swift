@@ -10,9 +10,6 @@ extension Initializer {
 }
 
 extension Trace {
-    /// Whether the weights of a layer are drawn by ``Initializer/lsuv``.
-    public var asksForUnitVariance: Bool { declarations.contains { $0.initializer.name == Initializer.lsuv.name } }
-
     /// Evaluates one node of the trace for given state values, flat.
     public typealias Evaluator = (_ node: NodeID, _ state: [String: [Float]]) throws(GraphError) -> [Double]
 

@@ -76,7 +76,12 @@ extension RunConfiguration.Choice {
         case .text(let name): self.init(name)
         case .map:
             let pairs = value.choicePairs
-            guard let name = pairs.first(where: { ConfigurationReader.isSame($0.key, "name") })?.value else {
+            let names = pairs.filter { ConfigurationReader.isSame($0.key, "name") }
+            guard names.count < 2 else {
+                throw ConfigError(
+                    key: "\(path).name", message: "the key '\(path).name' is given twice", line: names[1].value.line)
+            }
+            guard let name = names.first?.value else {
                 throw ConfigError(
                     key: path, message: "\(path) needs a name\(pairs.first.map { " beside '\($0.key)'" } ?? "")",
                     line: value.line)
@@ -85,8 +90,8 @@ extension RunConfiguration.Choice {
                 throw wrong(name, "\(path).name", "a name")
             }
             var options: [String: OptionValue] = [:]
-            for pair in pairs
-            where !(others.union(["name"])).contains(where: { ConfigurationReader.isSame($0, pair.key) }) {
+            let around = others.union(["name"])
+            for pair in pairs where !around.contains(where: { ConfigurationReader.isSame($0, pair.key) }) {
                 let key = "\(path).\(pair.key)"
                 switch pair.value.content {
                 case .int(let number): options[pair.key] = .number(Double(number))

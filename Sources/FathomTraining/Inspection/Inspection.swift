@@ -73,12 +73,13 @@ public struct Inspection: Sendable, Codable {
     ///   - target: what is to be predicted; numbers of the output's shape when `nil`.
     ///   - batch: the examples of a step.
     ///   - seed: decides the first values, of which means and variances enter the theory.
-    ///   - rows: inputs on which the weights of ``Initializer/lsuv`` are rescaled; without them they are orthogonal here.
+    ///   - rows: data on some of whose rows the weights of ``Initializer/lsuv`` are rescaled; without them they are orthogonal
+    ///     here.
     /// - Throws: ``GraphError`` for the first mistake in the model.
     public init(
         _ model: any Layer, input: [Int], target: DataShape.Target? = nil, loss: Loss = .meanSquaredError,
         optimizer: OptimizerSettings = OptimizerSettings(SGD()), batch: Int = 32, seed: UInt64 = 0,
-        rows example: DataArray? = nil
+        rows example: Dataset? = nil
     ) throws(GraphError) {
         guard batch > 0 else { throw GraphError(op: "inspect", message: "batch size \(batch) is not positive") }
         let trace = Trace(isTraining: true)
@@ -86,10 +87,8 @@ public struct Inspection: Sendable, Codable {
         let prediction = model(trace.input("x", Shape([.batch] + input.map { .fixed($0) })))
         try trace.check()
         guard let output = prediction.id else { throw GraphError(op: "trace", message: "the model has no output") }
-        var values = trace.initialValues(seed: seed)
-        if let example, example.rowCount > 0, trace.asksForUnitVariance {
-            values = try trace.unitVariance(values, on: example, seed: seed)
-        }
+        var values: [InitialValue] = []
+        try trace.drawStart(seed: seed, on: example) { values.append($0) }
         var forward = trace.graph
         forward.outputs = [("prediction", output)]
         forward.updates = []

@@ -52,7 +52,7 @@ extension Trainer {
         // Drawn again rather than kept: a copy would cost its memory through the whole run.
         let fresh = try TrainStep(
             model, loss: loss, optimizer: step.optimizer, data: step.data, batch: step.batch,
-            microBatches: settings.accumulate, seed: settings.seed, rows: data.train.unitVarianceRows, team: team,
+            microBatches: settings.accumulate, seed: settings.seed, rows: data.train, team: team,
             options: Executable.Options(precision: settings.precision))
         return Origin(state: fresh.state, progress: TrainingProgress())
     }

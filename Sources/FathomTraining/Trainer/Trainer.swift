@@ -93,7 +93,7 @@ public final class Trainer {
         team = Team(threads: settings.threads)
         step = try TrainStep(
             model, loss: loss, optimizer: optimizer, data: DataShape(data.train, training: augmentation), batch: batch,
-            microBatches: settings.accumulate, seed: settings.seed, rows: data.train.unitVarianceRows, probes: probes,
+            microBatches: settings.accumulate, seed: settings.seed, rows: data.train, probes: probes,
             team: team,
             options: Executable.Options(precision: settings.precision))
         try check(outputs: loss)
