@@ -15,6 +15,7 @@ struct InspectCommand: ParsableCommand {
             Examples:
               fathom inspect Examples/deep-sigmoid.yaml
               fathom inspect --model 'dense 128 relu, dense 10' --input 64
+              fathom inspect --model 'dense 128 relu, dense 10' --data digits
               fathom inspect --model 'dense 64 sigmoid, dense 64 sigmoid, dense 10' --input 64 --batch 32 --json
               fathom inspect --model 'dense 64 tanh, dense 10' --model 'dense 64 relu, dense 10' --input 64 --plot both.svg
 
@@ -26,9 +27,12 @@ struct InspectCommand: ParsableCommand {
     var config: [String] = []
     @Option(help: "A model in one line; may be repeated to compare.") var model: [String] = []
     @Option(help: "The extents of one input of --model: 64, or 1x28x28.") var input: String?
+    @Option(help: "The data of --model, instead of --input: a name, a file or a folder, as in training.")
+    var data: String?
     @Option(help: "Examples of a training step, for its memory.") var batch: Int?
-    @Option(help: "The optimiser of --model: sgd, adam, …") var optimizer = "sgd"
-    @Option(help: "Seed of the first values.") var seed: UInt64 = 0
+    @Option(help: "The optimiser of --model: sgd, adam, … (default: with --input sgd, with --data as in training)")
+    var optimizer: String?
+    @Option(help: "Seed of the first values.") var seed: UInt64?
     @Option(help: "Write the gradients layer by layer as an SVG.") var plot: String?
     @Flag(help: "Print JSON, one list with an entry for each model.") var json = false
 
@@ -36,20 +40,29 @@ struct InspectCommand: ParsableCommand {
         if let batch, batch <= 0 || batch > 1 << 20 { throw UsageError("--batch must be between 1 and 1048576") }
         guard !config.isEmpty || !model.isEmpty else {
             throw UsageError(
-                "inspect needs a configuration, or --model and --input\n"
+                "inspect needs a configuration, or --model and --input or --data\n"
                     + "  example: fathom inspect --model 'dense 128 relu, dense 10' --input 64")
         }
-        var inspections = try config.map(configured)
-        if !model.isEmpty {
+        var inspections = try config.map { try configured(TrainingOptions.parse([]), file: $0) }
+        if let data {
+            guard input == nil, !model.isEmpty else {
+                throw UsageError("--data goes with --model, in place of --input")
+            }
+            var flags = ["--data", data]
+            if let optimizer { flags += ["--optimizer", optimizer] }
+            if let seed { flags += ["--seed", "\(seed)"] }
+            inspections += try model.map { try configured(TrainingOptions.parse(flags + ["--model", $0]), file: nil) }
+        } else if !model.isEmpty {
             let extents = (input ?? "").split(whereSeparator: { "x×,".contains($0) }).map { Int($0) ?? 0 }
             guard !extents.isEmpty, extents.allSatisfy({ $0 > 0 && $0 < 1 << 32 }) else {
                 throw UsageError(
-                    "--model needs --input with positive extents such as 64 or 1x28x28, not '\(input ?? "")'")
+                    "--model needs --data, or --input with positive extents such as 64 or 1x28x28, not '\(input ?? "")'"
+                )
             }
-            let settings = OptimizerSettings(try OptimizerTable.named(optimizer))
+            let settings = OptimizerSettings(try OptimizerTable.named(optimizer ?? "sgd"))
             inspections += try model.map {
                 try Inspection(
-                    ModelSpec($0).build(), input: extents, optimizer: settings, batch: batch ?? 32, seed: seed)
+                    ModelSpec($0).build(), input: extents, optimizer: settings, batch: batch ?? 32, seed: seed ?? 0)
             }
         }
         if let plot { try Data(Self.figure(inspections).utf8).write(to: URL(filePath: plot)) }
@@ -63,9 +76,8 @@ struct InspectCommand: ParsableCommand {
     }
 
     /// A configuration's model on its data, whose rows decide the input.
-    private func configured(_ path: String) throws -> Inspection {
-        let options = try TrainingOptions.parse([])
-        var configuration = try options.configuration(file: path, name: nil)
+    private func configured(_ options: TrainingOptions, file: String?) throws -> Inspection {
+        var configuration = try options.configuration(file: file, name: nil)
         let prepared = try PreparedData(configuration, folders: DataFolders.all)
         configuration = try configuration.resolved(for: prepared)
         let trainer = try Trainer(configuration, prepared)

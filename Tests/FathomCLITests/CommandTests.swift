@@ -259,6 +259,26 @@ struct Program {
         }
     }
 
+    /// The model of a quick start is inspected by the flags that train it; either way of naming its input gives one table.
+    @Test func inspectTakesDataOrAnInput() throws {
+        try Program.inFolder { folder in
+            let flags = ["inspect", "--model", "dense 128 relu, dense 10", "--optimizer", "momentum"]
+            let data = try Program.run(flags + ["--data", "digits"], in: folder)
+            #expect(data.code == 0 && data.output.contains("9610 parameters"), "\(data.output)\(data.errors)")
+            let input = try Program.run(flags + ["--input", "64"], in: folder)
+            #expect(data.output.contains("momentum keeps 37.5 KiB more"), "\(data.output)")
+            #expect(input.output.split(separator: "\n").prefix(4) == data.output.split(separator: "\n").prefix(4))
+            let mistakes: [([String], String)] = [
+                (["--data", "digits", "--input", "64"], "in place of --input"), ([], "--data"),
+                (["--data", "diggits"], "digits"),
+            ]
+            for (more, word) in mistakes {
+                let refused = try Program.run(flags + more, in: folder)
+                #expect(refused.code == 2 && refused.errors.contains(word), "\(refused.errors)")
+            }
+        }
+    }
+
     @Test func divergingExitsWithOne() throws {
         try Program.inFolder { folder in
             let result = try Program.run(
