@@ -151,6 +151,10 @@ import Testing
         ("data: digits\nmodel: dense 10\ntraning: {epochs: 3}\n", "traning", 3, "did you mean 'training'"),
         ("data: digits\nmodel: dense 10\ntraining:\n  epochs: 0\n", "training.epochs", 4, "whole"),
         ("data: digits\nmodel: dense 10\ntraining:\n  epoch: 1\n", "training.epoch", 4, "'epochs'"),
+        (
+            "data: digits\nmodel: dense 10\ntraining:\n  batch_size: 32\n", "training.batch_size", 4,
+            "did you mean 'batch'"
+        ),
         ("data: digits\nmodel: dense 10\ntraining:\n  batch: 1.5\n", "training.batch", 4, "whole"),
         (
             "data: digits\nmodel: dense 10\ntraining:\n  epochs: 111111111111111111111111111111\n", "training.epochs",

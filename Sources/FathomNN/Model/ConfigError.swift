@@ -47,9 +47,11 @@ func nearestSpelling(of word: String, among candidates: [String]) -> String? {
     guard let best = ranked.min(by: { $0.distance < $1.distance }),
         best.distance <= (target.count < 4 ? 1 : max(2, target.count / 3))
     else {
-        // A word that begins or ends a candidate, as `norm` does.
+        // A word that begins or ends a candidate, as `norm` does, or else begins with one, as `batchSize` does.
         let key = String(target)
-        return key.count < 3 ? nil : candidates.first { spelling($0).hasPrefix(key) || spelling($0).hasSuffix(key) }
+        guard key.count > 2, key.allSatisfy(\.isLetter) else { return nil }
+        return candidates.first { spelling($0).hasPrefix(key) || spelling($0).hasSuffix(key) }
+            ?? candidates.first { spelling($0).count > 2 && key.hasPrefix(spelling($0)) }
     }
     return best.name
 }
