@@ -48,10 +48,12 @@ struct InspectCommand: ParsableCommand {
             guard input == nil, !model.isEmpty else {
                 throw UsageError("--data goes with --model, in place of --input")
             }
-            var flags = ["--data", data]
-            if let optimizer { flags += ["--optimizer", optimizer] }
-            if let seed { flags += ["--seed", "\(seed)"] }
-            inspections += try model.map { try configured(TrainingOptions.parse(flags + ["--model", $0]), file: nil) }
+            var options = try TrainingOptions.parse([])
+            (options.data, options.optimizer, options.seed) = (data, optimizer, seed.map(String.init))
+            inspections += try model.map {
+                options.model = $0
+                return try configured(options, file: nil)
+            }
         } else if !model.isEmpty {
             let extents = (input ?? "").split(whereSeparator: { "x×,".contains($0) }).map { Int($0) ?? 0 }
             guard !extents.isEmpty, extents.allSatisfy({ $0 > 0 && $0 < 1 << 32 }) else {
